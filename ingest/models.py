@@ -1,0 +1,88 @@
+"""The books of the pipeline: scans, and the ledger of every step run on every photo."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.db import models
+
+from library.models import Photo, Root
+
+
+class ScanSession(models.Model):
+    """One walk over a root, with what it found."""
+
+    class Status(models.TextChoices):
+        """How the walk went."""
+
+        RUNNING = "running"
+        FINISHED = "finished"
+        STOPPED = "stopped"
+        FAILED = "failed"
+
+    root = models.ForeignKey(Root, on_delete=models.CASCADE, related_name="scans")
+    subfolder = models.BinaryField(max_length=4096, default=b"")
+    priority = models.PositiveSmallIntegerField(choices=Photo.Priority, default=Photo.Priority.NORMAL)
+    paused = models.BooleanField(default=False)
+    status = models.CharField(max_length=10, choices=Status, default=Status.RUNNING)
+    found = models.PositiveIntegerField(default=0, help_text="Photo files seen.")
+    new = models.PositiveIntegerField(default=0)
+    changed = models.PositiveIntegerField(default=0)
+    returned = models.PositiveIntegerField(default=0, help_text="Missing files that are there again.")
+    vanished = models.PositiveIntegerField(default=0)
+    unchanged = models.PositiveIntegerField(default=0)
+    skipped = models.PositiveIntegerField(default=0, help_text="Files and folders left out, with a reason.")
+    skips = models.JSONField(default=list, help_text="The first skipped paths with their reasons.")
+    skip_reasons = models.JSONField(default=dict, help_text="How many were skipped for each reason.")
+    message = models.TextField(blank=True)
+    started_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True)
+    started_at = models.DateTimeField(auto_now_add=True)
+    finished_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ("-started_at", "-pk")
+
+    def __str__(self) -> str:
+        return f"Scan {self.pk} of {self.root}"
+
+
+class StepRun(models.Model):
+    """The ledger: what one step did to one photo, with which engine. Written by ``ingest.runner`` only."""
+
+    class Step(models.TextChoices):
+        """The steps in their order; ``ingest.pipeline.STEPS`` says how each works."""
+
+        PREPROCESSING = "preprocessing"
+        OBJECTS = "objects"
+        EMBEDDINGS = "embeddings"
+        OCR = "ocr"
+        FACES = "faces"
+        HASH = "hash"
+        DUPLICATES = "duplicates"
+
+    class Status(models.TextChoices):
+        """How it ended; ``pending`` means that it is to be run (again)."""
+
+        PENDING = "pending"
+        DONE = "done"
+        SKIPPED = "skipped"
+        FAILED = "failed"
+
+    photo = models.ForeignKey(Photo, on_delete=models.CASCADE, related_name="steps")
+    step = models.CharField(max_length=16, choices=Step)
+    engine = models.CharField(max_length=300, blank=True, help_text="Empty when no engine was there.")
+    status = models.CharField(max_length=8, choices=Status)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    milliseconds = models.PositiveIntegerField(default=0, help_text="The photo's share of its batch.")
+    error = models.TextField(blank=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=("photo", "step"), name="step_run_unique"),)
+        indexes = (
+            models.Index(fields=("step", "engine", "status"), name="step_run_engine"),
+            models.Index(fields=("status", "step"), name="step_run_status"),
+        )
+        ordering = ("photo", "pk")
+
+    def __str__(self) -> str:
+        return f"{self.step} of photo {self.photo_id}: {self.status}"

@@ -1,0 +1,43 @@
+"""Who may see what. Every door to a photo goes through here; nothing else decides about access."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.db.models import Exists, OuterRef
+from django.http import Http404
+
+from library.models import Photo, PhotoFile, PhotoQuerySet, Root
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+
+
+def photos_for(user: AbstractBaseUser | AnonymousUser) -> PhotoQuerySet:
+    """All photos this user may see: those with a file in a root that is open to them. Owners see all."""
+    photos: PhotoQuerySet = Photo.objects.all()
+    if not user.is_authenticated:
+        return photos.none()
+    if getattr(user, "is_superuser", False):
+        return photos
+    open_roots = Root.objects.visible_to(user).values("pk")
+    return photos.filter(Exists(PhotoFile.objects.filter(photo=OuterRef("pk"), root__in=open_roots)))
+
+
+def photo_or_404(
+    user: AbstractBaseUser | AnonymousUser, pk: int, *, photos: PhotoQuerySet | None = None
+) -> Photo:
+    """The photo if this user may see it; a photo that may not be seen looks like one that is not there."""
+    queryset = photos_for(user) if photos is None else photos & photos_for(user)
+    photo = queryset.filter(pk=pk).first()
+    if photo is None:
+        raise Http404
+    return photo
+
+
+def files_for(user: AbstractBaseUser | AnonymousUser, photo: Photo) -> list[PhotoFile]:
+    """The files of a photo that lie in roots this user may see."""
+    files = photo.files.select_related("root").order_by("missing_since", "pk")
+    if not getattr(user, "is_superuser", False):
+        files = files.filter(root__in=Root.objects.visible_to(user).values("pk"))
+    return list(files)

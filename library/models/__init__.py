@@ -1,0 +1,30 @@
+"""The data of the library floor, one model a file."""
+
+from __future__ import annotations
+
+from library.models.audit import AuditEvent
+from library.models.category import Category, TagMapping
+from library.models.duplicate import DuplicatePair, PhotoHash
+from library.models.embedding import EmbeddingSpace, PhotoEmbedding
+from library.models.photo import Photo, PhotoQuerySet
+from library.models.photo_file import PhotoFile
+from library.models.root import Root
+from library.models.tag import DetectedObject, Tag
+from library.models.text import OcrText
+
+__all__ = [
+    "AuditEvent",
+    "Category",
+    "DetectedObject",
+    "DuplicatePair",
+    "EmbeddingSpace",
+    "OcrText",
+    "Photo",
+    "PhotoEmbedding",
+    "PhotoFile",
+    "PhotoHash",
+    "PhotoQuerySet",
+    "Root",
+    "Tag",
+    "TagMapping",
+]

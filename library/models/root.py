@@ -1,0 +1,51 @@
+"""A folder of originals."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import AbstractBaseUser
+
+
+class RootQuerySet(models.QuerySet["Root"]):
+    """Queries over roots."""
+
+    def visible_to(self, user: AbstractBaseUser) -> RootQuerySet:
+        """Roots open to everybody, and those opened to this user by name."""
+        return self.filter(Q(visible_to__isnull=True) | Q(visible_to=user.pk)).distinct()
+
+
+class Root(models.Model):
+    """A folder of originals that Heirloom reads and never writes to.
+
+    ``path`` holds the bytes of the file system, so that a folder whose name is not valid UTF-8 is usable.
+    """
+
+    name = models.CharField(max_length=200)
+    path = models.BinaryField(unique=True, max_length=4096)
+    watch = models.BooleanField(default=True, help_text="Look for new photos in this folder regularly.")
+    visible_to = models.ManyToManyField(
+        settings.AUTH_USER_MODEL,
+        blank=True,
+        related_name="visible_roots",
+        help_text="Who may see these photos. Nobody chosen means everybody who can log in.",
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = RootQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("name", "pk")
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def display_path(self) -> str:
+        """The path for people: bytes that are not UTF-8 are shown as replacement characters."""
+        return bytes(self.path).decode("utf-8", "replace")

@@ -1,0 +1,9 @@
+"""The data of the people floor, one model a file."""
+
+from __future__ import annotations
+
+from people.models.face import Face, Prototype
+from people.models.label import FaceLabel
+from people.models.person import Person
+
+__all__ = ["Face", "FaceLabel", "Person", "Prototype"]
