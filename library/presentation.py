@@ -1,0 +1,76 @@
+"""How a photo is put into words and shapes for a page: pure, no queries beyond what was prefetched."""
+
+from __future__ import annotations
+
+from datetime import timedelta, timezone
+from itertools import islice
+
+from library.models import Photo
+
+RATIO_STEP = 0.05
+#: Tiles are never narrower or wider than this, so that a panorama does not push its row flat.
+RATIO_LIMITS = (0.5, 4.0)
+ALT_TAGS = 4
+
+
+def ratio_class(photo: Photo) -> str:
+    """The CSS class of the photo's width : height, rounded to the steps that ``library/ratios.css`` has."""
+    if not photo.width or not photo.height:
+        return f"r{round(1 / RATIO_STEP)}"
+    low, high = RATIO_LIMITS
+    ratio = min(max(photo.width / photo.height, low), high)
+    return f"r{round(ratio / RATIO_STEP)}"
+
+
+def ratio_rules() -> str:
+    """The content of ``static/library/ratios.css``: every class that ``ratio_class`` can give."""
+    low, high = (round(limit / RATIO_STEP) for limit in RATIO_LIMITS)
+    rules = [f".r{step} {{ --r: {step * RATIO_STEP:.2f}; }}" for step in range(low, high + 1)]
+    return "/* Width : height of tiles. Written by library.presentation.ratio_rules(). */\n" + "\n".join(
+        [*rules, ""]
+    )
+
+
+def alt_text(photo: Photo) -> str:
+    """What a person who cannot see the picture is told: when, what is in it, and which file it is."""
+    parts = [photo.title.strip() or "Photo"]
+    if photo.taken_local is not None:
+        parts.append(f"{photo.taken_local:%-d %B %Y}")
+    parts += [found.tag.name for found in islice(photo.detected_objects.all(), ALT_TAGS)]
+    name = file_name(photo)
+    return ", ".join(parts) + (f" ({name})" if name else "")
+
+
+def file_name(photo: Photo) -> str:
+    """The name of the photo's first file that may be seen; empty when there is none."""
+    files = getattr(photo, "visible_files", None)
+    return files[0].name if files else ""
+
+
+def utc_offset(minutes: int | None) -> str:
+    """``+02:00`` for 120; empty when the offset is unknown."""
+    if minutes is None:
+        return ""
+    return str(timezone(timedelta(minutes=minutes)))[3:] or "+00:00"
+
+
+def coordinates(photo: Photo) -> str:
+    """``48.85837° N, 2.29448° E``; empty when the photo has none."""
+    if photo.latitude is None or photo.longitude is None:
+        return ""
+    north = "N" if photo.latitude >= 0 else "S"
+    east = "E" if photo.longitude >= 0 else "W"
+    return f"{abs(photo.latitude):.5f}° {north}, {abs(photo.longitude):.5f}° {east}"
+
+
+def colour_names(photo: Photo) -> list[str]:
+    """The dominant colours as ``#rrggbb``, the largest share first."""
+    return [f"#{red:02x}{green:02x}{blue:02x}" for red, green, blue in _rgb_triples(photo)]
+
+
+def _rgb_triples(photo: Photo) -> list[tuple[int, int, int]]:
+    triples = []
+    for colour in photo.colours:
+        red, green, blue = (min(max(int(value), 0), 255) for value in colour["rgb"])
+        triples.append((red, green, blue))
+    return triples
