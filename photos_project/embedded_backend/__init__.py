@@ -1,0 +1,1 @@
+"""Django's PostgreSQL backend on the embedded server, which is started by the first connection."""

@@ -1,0 +1,60 @@
+"""Headers that keep the browser on a short leash, and the login page where a fragment cannot show it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponseBase
+from django.shortcuts import resolve_url
+from django_htmx.http import HttpResponseClientRedirect
+
+GetResponse = Callable[[HttpRequest], HttpResponseBase]
+
+CONTENT_SECURITY_POLICY = "; ".join(
+    [
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "img-src 'self' data: blob:",
+        "media-src 'self'",
+        "font-src 'self'",
+        "connect-src 'self'",
+        "manifest-src 'self'",
+        "form-action 'self'",
+        "frame-ancestors 'none'",
+        "base-uri 'none'",
+    ]
+)
+"""Nothing inline, nothing from elsewhere; ``data:`` and ``blob:`` pictures are the placeholders."""
+
+PERMISSIONS_POLICY = ", ".join(
+    f"{feature}=()"
+    for feature in ("camera", "geolocation", "microphone", "payment", "usb", "browsing-topics")
+)
+
+
+def security_headers(get_response: GetResponse) -> GetResponse:
+    """Add the policies to every answer. The other headers come from Django's SecurityMiddleware."""
+
+    def middleware(request: HttpRequest) -> HttpResponseBase:
+        response = get_response(request)
+        response.headers.setdefault("Content-Security-Policy", CONTENT_SECURITY_POLICY)
+        response.headers.setdefault("Permissions-Policy", PERMISSIONS_POLICY)
+        return response
+
+    return middleware
+
+
+def htmx_login(get_response: GetResponse) -> GetResponse:
+    """When a session has ended, send the whole page to the login instead of putting it into a fragment."""
+
+    def middleware(request: HttpRequest) -> HttpResponseBase:
+        response = get_response(request)
+        login = resolve_url(settings.LOGIN_URL)
+        target = response.headers.get("Location", "")
+        if getattr(request, "htmx", None) and target.split("?", 1)[0] == login:
+            return HttpResponseClientRedirect(login)
+        return response
+
+    return middleware

@@ -1,0 +1,208 @@
+"""Django's settings. What a person can change comes from ``photos_project.env``, under the same names."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+
+import environ
+
+from photos_project import data_folder, embedded_postgres, env
+from photos_project import logging as project_logging
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+ENVIRONMENT = env.load(BASE_DIR)
+
+# --- Folders -----------------------------------------------------------------------------------------------
+
+PHOTOS_DIR = ENVIRONMENT.photos_dir
+DATA_DIR = ENVIRONMENT.data_dir
+MODEL_CACHE_DIR = ENVIRONMENT.model_cache_dir
+THUMBNAIL_DIR = ENVIRONMENT.thumbnail_dir
+data_folder.prepare(DATA_DIR, ENVIRONMENT.static_dir)
+
+# --- Pictures and what is done with them -------------------------------------------------------------------
+
+THUMBNAIL_SIZE = ENVIRONMENT.thumbnail_size
+PREVIEW_SIZE = ENVIRONMENT.preview_size
+SUPPORTED_FORMATS = ENVIRONMENT.supported_formats
+EXCLUDED_FOLDERS = ENVIRONMENT.excluded_folders
+INCLUDE_HIDDEN = ENVIRONMENT.include_hidden
+MAX_PIXELS = ENVIRONMENT.max_pixels
+MAX_FILE_SIZE = ENVIRONMENT.max_file_size
+DUPLICATE_THRESHOLD = ENVIRONMENT.duplicate_threshold
+SAME_PICTURE_THRESHOLD = ENVIRONMENT.same_picture_threshold
+
+DEVICE = ENVIRONMENT.device
+CLIP_ONNX_DIR = ENVIRONMENT.clip_onnx_dir
+MODEL_THREADS = ENVIRONMENT.model_threads
+TAG_MIN_CONFIDENCE = ENVIRONMENT.tag_min_confidence
+OCR_MIN_CONFIDENCE = ENVIRONMENT.ocr_min_confidence
+FACE_MIN_CONFIDENCE = ENVIRONMENT.face_min_confidence
+
+BATCH_SIZE = ENVIRONMENT.batch_size
+SLICE_SECONDS = ENVIRONMENT.slice_seconds
+LEASE_SECONDS = ENVIRONMENT.lease_seconds
+FILES_WORKERS = ENVIRONMENT.files_workers
+
+OWNER_USERNAME = ENVIRONMENT.owner_username
+OWNER_PASSWORD = ENVIRONMENT.owner_password
+
+# --- Web ---------------------------------------------------------------------------------------------------
+
+HOST = ENVIRONMENT.host
+PORT = ENVIRONMENT.port
+DEBUG = ENVIRONMENT.debug
+SECRET_KEY = ENVIRONMENT.secret_key or data_folder.secret_key(DATA_DIR)
+ALLOWED_HOSTS = [*ENVIRONMENT.allowed_hosts, *({HOST} - {"0.0.0.0", "::"})]  # noqa: S104 - not bound, compared
+CSRF_TRUSTED_ORIGINS = list(ENVIRONMENT.csrf_trusted_origins)
+ROOT_URLCONF = "photos_project.urls"
+WSGI_APPLICATION = "photos_project.wsgi.application"
+
+INSTALLED_APPS = [
+    "ingest.apps.IngestConfig",
+    "search.apps.SearchConfig",
+    "people.apps.PeopleConfig",
+    "library.apps.LibraryConfig",
+    "photos_project.apps.ProjectConfig",
+    "django_htmx",
+    "django_q",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.postgres",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+]
+
+MIDDLEWARE = [
+    "photos_project.middleware.security_headers",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+    "photos_project.middleware.htmx_login",
+    "django.contrib.auth.middleware.LoginRequiredMiddleware",
+]
+
+TEMPLATES: list[dict[str, Any]] = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+LOGIN_URL = "login"
+LOGIN_REDIRECT_URL = "/"
+LOGOUT_REDIRECT_URL = "login"
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")
+]
+
+# Cookies know no ports: without a name of its own, a second copy on this machine would end our sessions.
+SESSION_COOKIE_NAME = f"heirloom_session_{PORT}"
+CSRF_COOKIE_NAME = f"heirloom_csrf_{PORT}"
+SESSION_COOKIE_AGE = 60 * 60 * 24 * 30
+CSRF_COOKIE_HTTPONLY = True
+
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+HTTPS = ENVIRONMENT.https
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
+if HTTPS:
+    # A reverse proxy ends TLS; it must set this header itself and drop the client's (ours in Caddyfile does).
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+    SECURE_SSL_REDIRECT = True
+    SECURE_REDIRECT_EXEMPT = [r"^health$"]
+    SECURE_HSTS_SECONDS = 60 * 60 * 24 * 365
+    SECURE_HSTS_INCLUDE_SUBDOMAINS = True
+    SECURE_HSTS_PRELOAD = True
+
+# --- Static files ------------------------------------------------------------------------------------------
+
+STATIC_URL = "/static/"
+STATIC_ROOT = ENVIRONMENT.static_dir
+STATICFILES_DIRS = [BASE_DIR / "static"]
+# With `collectstatic` files get hashed names and are cached for ever; without it they are served as they lie.
+STATIC_COLLECTED = not DEBUG and (STATIC_ROOT / "staticfiles.json").exists()
+WHITENOISE_USE_FINDERS = not STATIC_COLLECTED
+WHITENOISE_ALLOW_ALL_ORIGINS = False
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"
+        if STATIC_COLLECTED
+        else "django.contrib.staticfiles.storage.StaticFilesStorage"
+    },
+}
+
+# --- Database and work -------------------------------------------------------------------------------------
+
+
+def _database() -> dict[str, Any]:
+    """DATABASE_URL, or the embedded server of the data folder, which the first connection starts."""
+    common = {"CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True}
+    if ENVIRONMENT.database_url:
+        parsed = environ.Env.db_url_config(ENVIRONMENT.database_url)
+        return {**parsed, "HOST": unquote(parsed["HOST"]), **common}  # a socket's folder comes as %2Frun%2F…
+    server = embedded_postgres.connection_parameters(DATA_DIR)
+    return {
+        "ENGINE": "photos_project.embedded_backend",
+        "EMBEDDED_DATA_DIR": str(DATA_DIR),
+        "HOST": server.host,
+        "PORT": str(server.port),
+        "USER": server.user,
+        "NAME": server.dbname,
+        **common,
+    }
+
+
+DATABASES = {"default": _database()}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# A task is a time slice; one that takes half an hour longer than that hangs and is killed. `retry` must be
+# later than `timeout`, or the broker would hand a running task to a second worker.
+_TASK_TIMEOUT = SLICE_SECONDS + 1800
+Q_CLUSTER: dict[str, Any] = {
+    "name": "heirloom",
+    "orm": "default",
+    "poll": 0.5,
+    "timeout": _TASK_TIMEOUT,
+    "retry": _TASK_TIMEOUT + 600,
+    "max_attempts": 1,
+    "ack_failures": True,
+    "save_limit": -1,
+    "catch_up": False,
+    "recycle": 10_000,
+    "workers": 1,
+    "label": "Task queue",
+    "ALT_CLUSTERS": {
+        "files": {"workers": FILES_WORKERS, "queue_limit": FILES_WORKERS},
+        "models": {"workers": 1, "queue_limit": 1},
+    },
+}
+
+# --- Language, time, logs ----------------------------------------------------------------------------------
+
+LANGUAGE_CODE = ENVIRONMENT.language_code
+TIME_ZONE = ENVIRONMENT.time_zone
+USE_TZ = True
+LOG_LEVEL = ENVIRONMENT.log_level
+LOGGING = project_logging.configure(LOG_LEVEL, ENVIRONMENT.log_format)
