@@ -14,7 +14,7 @@ def main() -> None:
         from django.core.management import execute_from_command_line
     except ImportError as error:
         sys.exit(
-            f"Django is not installed in {sys.executable} ({error}): run 'make install', use .venv/bin/python."
+            f"No Django in {sys.executable} ({error}): run 'make install', use .venv/bin/python."
         )
 
     from photos_project.embedded_postgres import EmbeddedPostgresError
