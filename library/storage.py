@@ -6,6 +6,7 @@ No path that comes from a request ever reaches this module: callers pass rows of
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import BinaryIO, Literal
 
@@ -25,13 +26,17 @@ def original_path(file: PhotoFile) -> bytes:
     return os.path.join(bytes(file.root.path), bytes(file.relative_path))  # noqa: PTH118 - bytes, not text
 
 
-def open_original(photo: Photo) -> tuple[PhotoFile, BinaryIO]:
-    """Open the first file of the photo that is there, for reading only.
+def open_original(
+    photo: Photo, *, files: Iterable[PhotoFile] | None = None
+) -> tuple[PhotoFile, BinaryIO]:
+    """Open the first file of the photo that is there, for reading only; ``files`` limits the choice.
 
     Raises OriginalMissing when none can be opened.
     """
     tried: list[str] = []
-    for file in photo.files.present().select_related("root").order_by("pk"):
+    if files is None:
+        files = photo.files.present().select_related("root").order_by("pk")
+    for file in files:
         try:
             descriptor = os.open(original_path(file), os.O_RDONLY | os.O_CLOEXEC)
         except OSError as error:
@@ -41,12 +46,6 @@ def open_original(photo: Photo) -> tuple[PhotoFile, BinaryIO]:
     raise OriginalMissing("; ".join(tried) or "No file of this photo is there any more.")
 
 
-def rendition_path(photo: Photo, kind: Rendition) -> Path:
-    """Where a rendition lies: named by content, so a changed photo never shows an old picture.
-
-    Raises ValueError for a photo whose content was never read.
-    """
-    if not photo.sha256:
-        raise ValueError(f"Photo {photo.pk} has no renditions: it was not read yet.")
-    digest = photo.sha256
-    return Path(settings.THUMBNAIL_DIR) / kind / digest[:2] / digest[2:4] / f"{digest}.jpg"
+def rendition_path(sha256: str, kind: Rendition) -> Path:
+    """Where a rendition lies: named by content, so a changed photo never shows an old picture."""
+    return Path(settings.THUMBNAIL_DIR) / kind / sha256[:2] / sha256[2:4] / f"{sha256}.jpg"

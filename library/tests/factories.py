@@ -42,7 +42,7 @@ def make_root(path: bytes = b"", **fields: Any) -> Root:
 
 
 def make_photo(path: str = "", *, root: Root | None = None, **fields: Any) -> Photo:
-    """A completed photo with one file; ``path`` is relative to its root. Later photos are one hour younger."""
+    """A completed photo with one file below its root. Each photo is one hour younger than the last."""
     number = next(_numbers)
     taken = FIRST_DAY + timedelta(hours=number)
     values: dict[str, Any] = {
@@ -82,7 +82,7 @@ def make_renditions(photo: Photo, colour: tuple[int, int, int] = (120, 140, 90))
     for kind, size in (("thumbnail", (300, 200)), ("preview", (1200, 800))):
         buffer = io.BytesIO()
         Image.new("RGB", size, colour).save(buffer, "JPEG")
-        path = rendition_path(photo, kind)  # type: ignore[arg-type]
+        path = rendition_path(photo.sha256, kind)  # type: ignore[arg-type]
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(buffer.getvalue())
 

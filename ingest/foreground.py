@@ -1,0 +1,24 @@
+"""Run both lanes in this process, for scripts and for ``--no-serve``: the whole library, then an end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ingest.files_lane import FilesLane, file_threads
+from ingest.runner import ModelsLane
+from library.models import Photo
+
+
+def drain(*, should_stop: Callable[[], bool], on_finished: Callable[[int], object] = bool) -> None:
+    """Work until nothing is left: first the files, so that everything is visible, then the models.
+
+    ``on_finished`` gets the number of photos that left the pipeline, batch by batch.
+    """
+    check_stale = True
+    while not should_stop():
+        FilesLane(threads=file_threads(), should_stop=should_stop).run()
+        done = ModelsLane(should_stop=should_stop, on_finished=on_finished, check_stale=check_stale).run()
+        check_stale = False
+        left = Photo.objects.exclude(state__in=Photo.FINAL_STATES).filter(lease_until__isnull=True)
+        if not done and not left.exists():
+            return

@@ -1,0 +1,199 @@
+"""Found files become rows: new photos wait for the pipeline, vanished files are marked, none is deleted."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from django.db import transaction
+from django.db.models import Exists, OuterRef
+from django.utils import timezone
+
+from ingest.models import ScanSession
+from ingest.scanner import FoundFile, Skipped
+from library.models import Photo, PhotoFile, Root
+
+CHUNK = 1000
+MOST_SKIPS_KEPT = 1000
+#: A tenth of a root vanishing at once looks like an unmounted disk, unless it is only a handful of files.
+VANISHED_SHARE = 0.1
+VANISHED_FEW = 10
+
+
+@dataclass(slots=True)
+class _Known:
+    """What the database holds of one file."""
+
+    pk: int
+    photo_id: int
+    size: int
+    mtime_ns: int
+    missing: bool
+
+
+@dataclass(slots=True)
+class _Tally:
+    """What a scan has seen so far."""
+
+    counts: Counter[str] = field(default_factory=Counter)
+    reasons: Counter[str] = field(default_factory=Counter)
+    skips: list[dict[str, str]] = field(default_factory=list)
+    closed: list[bytes] = field(default_factory=list)
+    arrived: Counter[tuple[int, int]] = field(default_factory=Counter)
+
+    def skip(self, skipped: Skipped) -> None:
+        self.counts["skipped"] += 1
+        self.reasons[skipped.reason] += 1
+        if len(self.skips) < MOST_SKIPS_KEPT:
+            path = skipped.relative_path.decode("utf-8", "replace").replace("\0", "\N{REPLACEMENT CHARACTER}")
+            self.skips.append({"path": path, "reason": skipped.reason})
+        if skipped.folder and skipped.reason.startswith("folder cannot be read"):
+            self.closed.append(skipped.relative_path)
+
+
+class Importer:
+    """Takes what one scan session found into the library.
+
+    Use: ``take()`` for everything the walk yields, then ``finish()``. Work is committed in chunks, so a
+    killed scan keeps what it did, and the next scan goes on from there.
+    """
+
+    def __init__(self, session: ScanSession, *, accept_missing: bool = False) -> None:
+        self._session = session
+        self._root: Root = session.root
+        self._accept_missing = accept_missing
+        self._tally = _Tally()
+        self._unseen = self._known_files()
+        self._waiting: list[tuple[FoundFile, _Known | None]] = []
+
+    def take(self, found: Iterable[FoundFile | Skipped], progress: Callable[[int], object] = bool) -> None:
+        """Compare each found file with what is known; ``progress`` gets the number of files so far."""
+        for item in found:
+            if isinstance(item, Skipped):
+                self._tally.skip(item)
+                continue
+            self._tally.counts["found"] += 1
+            known = self._unseen.pop(item.relative_path, None)
+            if known and (known.size, known.mtime_ns) == (item.size, item.mtime_ns) and not known.missing:
+                self._tally.counts["unchanged"] += 1
+                continue
+            self._waiting.append((item, known))
+            if len(self._waiting) >= CHUNK:
+                self._write_chunk()
+                progress(self._tally.counts["found"])
+        self._write_chunk()
+        progress(self._tally.counts["found"])
+
+    def finish(self) -> ScanSession:
+        """Mark what vanished (or stop and ask), and close the session."""
+        session = self._session
+        gone = [known for path, known in self._unseen.items() if not known.missing and not self._closed(path)]
+        session.status = ScanSession.Status.FINISHED
+        if gone and self._looks_unmounted(gone) and not self._accept_missing:
+            session.status = ScanSession.Status.STOPPED
+            session.message = (
+                f"{len(gone)} files of {self._root.display_path} are gone at once; nothing was marked as "
+                "missing. Is the disk mounted? If they were really removed, scan again with --accept-missing."
+            )
+        elif gone:
+            self._mark_missing(gone)
+            self._tally.counts["vanished"] = len(gone)
+        for name in ("found", "new", "changed", "returned", "vanished", "unchanged", "skipped"):
+            setattr(session, name, self._tally.counts[name])
+        session.skips = self._tally.skips
+        session.skip_reasons = dict(self._tally.reasons)
+        session.finished_at = timezone.now()
+        session.save()
+        return session
+
+    def _known_files(self) -> dict[bytes, _Known]:
+        files = PhotoFile.objects.filter(root=self._root)
+        prefix = bytes(self._session.subfolder)
+        rows = files.values_list("relative_path", "pk", "photo_id", "size", "mtime_ns", "missing_since")
+        known: dict[bytes, _Known] = {}
+        for path, pk, photo_id, size, mtime_ns, missing in rows.iterator(chunk_size=20_000):
+            if not prefix or bytes(path).startswith(prefix + b"/"):
+                known[bytes(path)] = _Known(pk, photo_id, size, mtime_ns, missing is not None)
+        return known
+
+    @transaction.atomic
+    def _write_chunk(self) -> None:
+        now = timezone.now()
+        new = [found for found, known in self._waiting if known is None]
+        for found in new:
+            self._tally.arrived[found.size, found.mtime_ns] += 1
+        self._add(new, now)
+        for found, known in self._waiting:
+            if known is None:
+                continue
+            if (known.size, known.mtime_ns) == (found.size, found.mtime_ns):
+                self._tally.counts["returned"] += 1
+                PhotoFile.objects.filter(pk=known.pk).update(missing_since=None, seen_at=now)
+                Photo.objects.filter(pk=known.photo_id).update(missing_since=None)
+            else:
+                self._tally.counts["changed"] += 1
+                self._change(found, known, now)
+        self._waiting.clear()
+
+    def _add(self, new: list[FoundFile], now: datetime) -> None:
+        photos = Photo.objects.bulk_create([Photo(priority=self._session.priority) for _ in new])
+        PhotoFile.objects.bulk_create(
+            [
+                PhotoFile(
+                    root=self._root,
+                    photo=photo,
+                    relative_path=found.relative_path,
+                    display_path=found.relative_path.decode("utf-8", "replace"),
+                    size=found.size,
+                    mtime_ns=found.mtime_ns,
+                    seen_at=now,
+                )
+                for photo, found in zip(photos, new, strict=True)
+            ]
+        )
+        self._tally.counts["new"] += len(new)
+
+    def _change(self, found: FoundFile, known: _Known, now: datetime) -> None:
+        """A file edited in place keeps its photo, unless other files still hold the old bytes."""
+        others = PhotoFile.objects.present().filter(photo_id=known.photo_id).exclude(pk=known.pk).exists()
+        photo_id = known.photo_id
+        if others:
+            photo_id = Photo.objects.create(priority=self._session.priority).pk
+        else:
+            Photo.objects.filter(pk=photo_id).update(
+                state=Photo.State.PENDING, missing_since=None, error_message="", lost_leases=0
+            )
+        PhotoFile.objects.filter(pk=known.pk).update(
+            photo=photo_id, size=found.size, mtime_ns=found.mtime_ns, seen_at=now, missing_since=None
+        )
+
+    def _closed(self, path: bytes) -> bool:
+        """Whether the file lies in a folder that could not be read: then nothing is known about it."""
+        return any(path.startswith(folder + b"/") for folder in self._tally.closed)
+
+    def _looks_unmounted(self, gone: list[_Known]) -> bool:
+        if not self._tally.counts["found"]:
+            return True
+        arrived = Counter(self._tally.arrived)
+        lost = 0
+        for known in gone:
+            moved = (known.size, known.mtime_ns)
+            if arrived[moved]:
+                arrived[moved] -= 1
+            else:
+                lost += 1
+        present = self._tally.counts["found"] - self._tally.counts["new"] + len(gone)
+        return lost > VANISHED_FEW and lost >= VANISHED_SHARE * present
+
+    @transaction.atomic
+    def _mark_missing(self, gone: list[_Known]) -> None:
+        now = timezone.now()
+        for start in range(0, len(gone), CHUNK):
+            part = gone[start : start + CHUNK]
+            PhotoFile.objects.filter(pk__in=[known.pk for known in part]).update(missing_since=now)
+            there = PhotoFile.objects.present().filter(photo=OuterRef("pk"))
+            Photo.objects.filter(pk__in=[known.photo_id for known in part]).exclude(Exists(there)).update(
+                missing_since=now
+            )

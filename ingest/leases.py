@@ -1,0 +1,109 @@
+"""Who holds which photo. A photo is worked on by the one worker that holds its lease.
+
+A lease is taken with ``SELECT … FOR UPDATE SKIP LOCKED``, so that workers never wait for each other. It ends
+when the photo is finished, when the worker gives it back, when the worker is found dead, or when it runs out.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import cached_property
+
+import psutil
+from django.conf import settings
+from django.db import transaction
+from django.db.models import F, Q
+from django.utils import timezone
+
+from library.models import Photo
+from photos_project.logging import get_logger
+
+logger = get_logger(__name__)
+
+#: A photo whose worker died this often while holding it is set aside: it is the likely cause.
+MOST_LOST_LEASES = 3
+
+
+@dataclass(frozen=True)
+class Worker:
+    """This process, in a form that another process can check for life."""
+
+    host: str
+    pid: int
+    started: int
+
+    @classmethod
+    def this_process(cls) -> Worker:
+        """The calling process."""
+        return cls(socket.gethostname(), os.getpid(), int(psutil.Process().create_time()))
+
+    @cached_property
+    def name(self) -> str:
+        """As written into ``Photo.leased_by``."""
+        return f"{self.host}:{self.pid}:{self.started}"
+
+
+def claim(worker: Worker, states: Sequence[str], most: int) -> list[int]:
+    """Take up to ``most`` free photos in these states, in order of priority, and return their ids.
+
+    A photo that outlived a worker is taken alone, so that one that kills its worker takes no other with it.
+    """
+    free = Photo.objects.filter(state__in=states, lease_until__isnull=True).order_by("priority", "pk")
+    with transaction.atomic():
+        locked = free.select_for_update(skip_locked=True, of=("self",))
+        ids = list(locked.filter(lost_leases=0).values_list("pk", flat=True)[:most])
+        if not ids:
+            ids = list(locked.values_list("pk", flat=True)[:1])
+        if ids:
+            until = timezone.now() + timedelta(seconds=settings.LEASE_SECONDS)
+            Photo.objects.filter(pk__in=ids).update(lease_until=until, leased_by=worker.name)
+    return ids
+
+
+def release(worker: Worker, photo_ids: Sequence[int]) -> None:
+    """Give photos back untouched."""
+    Photo.objects.filter(pk__in=photo_ids, leased_by=worker.name).update(lease_until=None, leased_by="")
+
+
+def recover() -> int:
+    """Free the photos of dead workers and of leases that ran out; set aside those that keep killing.
+
+    A worker on this host is dead when its process is; one on another host when its lease has run out.
+    Returns the number of photos freed.
+    """
+    held = Photo.objects.filter(lease_until__isnull=False)
+    dead = [name for name in held.values_list("leased_by", flat=True).distinct() if _is_dead(name)]
+    lost = Q(leased_by__in=dead) | Q(lease_until__lt=timezone.now())
+    freed = held.filter(lost).update(lease_until=None, leased_by="", lost_leases=F("lost_leases") + 1)
+    if freed:
+        logger.warning("leases.recovered", photos=freed, dead_workers=dead)
+        _set_aside()
+    return freed
+
+
+def _set_aside() -> None:
+    poisoned = Photo.objects.filter(lost_leases__gte=MOST_LOST_LEASES).exclude(state__in=Photo.FINAL_STATES)
+    for pk, state in poisoned.values_list("pk", "state"):
+        message = (
+            f"The worker died {MOST_LOST_LEASES} times during {state}; the photo was set aside. "
+            "Retry it in /admin once the cause is known."
+        )
+        Photo.objects.filter(pk=pk, state=state).update(state=Photo.State.FAILED, error_message=message)
+        logger.error("photo.set_aside", photo=pk, state=state)
+
+
+def _is_dead(name: str) -> bool:
+    host, _, rest = name.rpartition(":")[0].rpartition(":")
+    started = name.rpartition(":")[2]
+    if host != socket.gethostname() or not rest.isdigit() or not started.isdigit():
+        return False
+    try:
+        process = psutil.Process(int(rest))
+        # Create times are rounded differently by different readers: a second apart is the same process.
+        return abs(process.create_time() - int(started)) > 2 or process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True

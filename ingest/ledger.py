@@ -1,0 +1,191 @@
+"""The books: what each step did to each photo, and the state that follows. Nothing else writes either."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.utils import timezone
+
+from ingest import states
+from ingest.leases import Worker
+from ingest.models import StepRun
+from library.models import Photo
+from photos_project.logging import get_logger
+from search.indexing import index_photos
+
+logger = get_logger(__name__)
+_STEP_FIELDS = ["engine", "status", "attempts", "milliseconds", "error", "updated_at"]
+
+
+@dataclass(slots=True)
+class StepOutcome:
+    """What one step did to a part of a batch. ``results`` are to be saved, ``errors`` to be recorded."""
+
+    step: StepRun.Step
+    engine: str
+    results: dict[int, Any] = field(default_factory=dict)
+    errors: dict[int, str] = field(default_factory=dict)
+    skipped: dict[int, str] = field(default_factory=dict)
+    milliseconds: dict[int, int] = field(default_factory=dict)
+
+    @property
+    def photo_ids(self) -> list[int]:
+        """Everything that was decided about."""
+        return [*self.results, *self.errors, *self.skipped]
+
+
+def lock_held(worker: Worker, photo_ids: Iterable[int]) -> dict[int, Photo]:
+    """Lock those of the photos whose lease is still ours: what another worker took over is its to write."""
+    held = Photo.objects.select_for_update().filter(pk__in=list(photo_ids), leased_by=worker.name)
+    return {photo.pk: photo for photo in held.order_by("pk")}
+
+
+@transaction.atomic
+def record(
+    worker: Worker,
+    outcome: StepOutcome,
+    save: Callable[[dict[int, Any]], None],
+    next_states: Mapping[int, Photo.State],
+) -> None:
+    """Save the results of a step, enter them in the ledger and move the photos on, all or nothing."""
+    held = lock_held(worker, outcome.photo_ids)
+    # A photo whose file changed meanwhile went back to the start: what was seen of it is about old bytes.
+    held = {pk: photo for pk, photo in held.items() if photo.state in Photo.MODELS_LANE_STATES}
+    results = {pk: result for pk, result in outcome.results.items() if pk in held}
+    if results:
+        save(results)
+    enter(outcome, held)
+    move(held.values(), next_states, milliseconds=outcome.milliseconds)
+
+
+def enter(outcome: StepOutcome, held: Mapping[int, Photo]) -> None:
+    """Write the StepRuns of an outcome."""
+    before = dict(
+        StepRun.objects.filter(photo_id__in=held, step=outcome.step).values_list("photo_id", "attempts")
+    )
+    now = timezone.now()
+    rows = [
+        StepRun(
+            photo_id=pk,
+            step=outcome.step,
+            engine=outcome.engine,
+            status=_status(outcome, pk),
+            attempts=before.get(pk, 0) + 1,
+            milliseconds=outcome.milliseconds.get(pk, 0),
+            error=outcome.errors.get(pk) or outcome.skipped.get(pk, ""),
+            updated_at=now,
+        )
+        for pk in outcome.photo_ids
+        if pk in held
+    ]
+    StepRun.objects.bulk_create(
+        rows, update_conflicts=True, unique_fields=["photo", "step"], update_fields=_STEP_FIELDS
+    )
+
+
+def _status(outcome: StepOutcome, pk: int) -> StepRun.Status:
+    if pk in outcome.results:
+        return StepRun.Status.DONE
+    return StepRun.Status.SKIPPED if pk in outcome.skipped else StepRun.Status.FAILED
+
+
+def move(
+    photos: Iterable[Photo],
+    next_states: Mapping[int, Photo.State],
+    *,
+    milliseconds: Mapping[int, int] | None = None,
+) -> None:
+    """Move locked photos to their next states, renew their leases, forget earlier lost ones."""
+    by_state: dict[Photo.State, list[int]] = {}
+    for photo in photos:
+        after = next_states.get(photo.pk, photo.state)
+        states.check(photo.state, after)
+        by_state.setdefault(Photo.State(after), []).append(photo.pk)
+        logger.info(
+            "photo.state",
+            photo=photo.pk,
+            before=photo.state,
+            after=str(after),
+            milliseconds=(milliseconds or {}).get(photo.pk),
+        )
+    until = timezone.now() + timedelta(seconds=settings.LEASE_SECONDS)
+    for state, ids in by_state.items():
+        Photo.objects.filter(pk__in=ids).update(
+            state=state, lease_until=until, lost_leases=0, updated_at=timezone.now()
+        )
+
+
+@transaction.atomic
+def finish(worker: Worker, photo_ids: Sequence[int]) -> None:
+    """Make the photos findable, close them as completed or partial, and give their leases back."""
+    held = lock_held(worker, photo_ids)
+    open_ids = [pk for pk, photo in held.items() if photo.state in Photo.MODELS_LANE_STATES]
+    index_photos(open_ids)
+    failed = set(
+        StepRun.objects.filter(photo_id__in=open_ids, status=StepRun.Status.FAILED).values_list(
+            "photo_id", flat=True
+        )
+    )
+    after = {pk: Photo.State.PARTIAL if pk in failed else Photo.State.COMPLETED for pk in open_ids}
+    move([held[pk] for pk in open_ids], after)
+    Photo.objects.filter(pk__in=held).update(lease_until=None, leased_by="")
+
+
+@transaction.atomic
+def back_to_start(worker: Worker, photo_ids: Sequence[int]) -> None:
+    """Have the originals read again (their previews are gone), and give the leases back."""
+    held = lock_held(worker, photo_ids)
+    move(held.values(), dict.fromkeys(held, Photo.State.PENDING))
+    Photo.objects.filter(pk__in=held).update(lease_until=None, leased_by="")
+
+
+def reopen_stale(engines: Mapping[StepRun.Step, tuple[Photo.State, str | None]]) -> int:
+    """Open finished photos again of which a step is missing or was run by another engine than today's.
+
+    ``engines`` maps each step, in order, to its state and the identity of its live engine (None: not live;
+    results of an engine that is gone stay). Returns the number of photos opened.
+    """
+    opened = 0
+    finished = Photo.objects.filter(state__in=(Photo.State.COMPLETED, Photo.State.PARTIAL))
+    for step, (state, engine) in engines.items():
+        if engine is None:
+            continue
+        runs = StepRun.objects.filter(photo=OuterRef("pk"), step=step)
+        today = runs.filter(engine=engine).exclude(status=StepRun.Status.PENDING)
+        opened += finished.filter(~Exists(today)).update(state=state, updated_at=timezone.now())
+    if opened:
+        logger.info("ledger.reopened", photos=opened)
+    return opened
+
+
+@transaction.atomic
+def retry(runs: QuerySet[StepRun]) -> int:
+    """Run these entries of the ledger again. Returns the number of photos opened."""
+    chosen = list(runs.order_by().values_list("pk", "photo_id"))
+    StepRun.objects.filter(pk__in=[pk for pk, _ in chosen]).update(status=StepRun.Status.PENDING)
+    return _open(Photo.objects.filter(pk__in={photo for _, photo in chosen}))
+
+
+@transaction.atomic
+def retry_photos(photos: QuerySet[Photo]) -> int:
+    """Run again what failed of these photos; also those that were set aside. Returns how many were opened."""
+    ids = list(photos.order_by().values_list("pk", flat=True))
+    failed = StepRun.objects.filter(photo_id__in=ids, status=StepRun.Status.FAILED)
+    failed.update(status=StepRun.Status.PENDING)
+    return _open(Photo.objects.filter(pk__in=ids))
+
+
+def _open(photos: QuerySet[Photo]) -> int:
+    """Send finished photos to the first step that is to be run."""
+    waiting = StepRun.objects.filter(photo=OuterRef("pk"), status=StepRun.Status.PENDING)
+    unread = Q(renditions_at__isnull=True) | Q(Exists(waiting.filter(step=StepRun.Step.PREPROCESSING)))
+    fresh = {"error_message": "", "lost_leases": 0, "updated_at": timezone.now()}
+    finished = photos.filter(state__in=states.FINAL)
+    restarted = finished.filter(unread).update(state=Photo.State.PENDING, **fresh)
+    return restarted + finished.update(state=Photo.State.PROCESSING_OBJECTS, **fresh)

@@ -1,0 +1,102 @@
+"""``manage.py quickstart <folder>``: from a folder of photos to a searchable library."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandParser
+
+from ingest import tasks
+from ingest.console import print_json, process_all, progress_bar, scan_all, session_as_dict, targets_for, tell
+from ingest.progress import progress, summary
+from ingest.serving import make_supervisor
+from ingest.setup import Owner, prepare
+from photos_project.supervisor import Supervisor, stop_signals
+
+
+class Command(BaseCommand):
+    """Set up, scan, process; and serve until Ctrl-C, unless told otherwise.
+
+    1. Tables, categories, schedules and the owner's account are made where they are missing.
+    2. The web server and both worker clusters are started (not with ``--no-serve``).
+    3. The folders are scanned; photos appear while the rest is still being looked at.
+    4. Progress is shown until everything is processed. Interrupted, the next run goes on where this one was.
+    """
+
+    help = "Set up, scan and process a folder of photos, and serve the library until Ctrl-C."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Options."""
+        parser.add_argument("folders", nargs="*", metavar="FOLDER", help="Default: all known folders.")
+        parser.add_argument("--no-serve", action="store_true", help="Process everything here, then end.")
+        parser.add_argument("--json", action="store_true", help="Print one JSON object (with --no-serve).")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Run."""
+        owner = prepare()
+        if options["no_serve"]:
+            self._without_serving(owner, options)
+        else:
+            self._serve(owner, options["folders"])
+
+    def _without_serving(self, owner: Owner, options: dict[str, Any]) -> None:
+        self._greet(owner, sys.stderr.write)
+        sessions = scan_all(targets_for(options["folders"]))
+        process_all()
+        if options["json"]:
+            print_json(self, {"scans": [session_as_dict(session) for session in sessions], **summary()})
+            return
+        for session in sessions:
+            tell(session, self.stdout.write)
+        self._tell_end()
+
+    def _serve(self, owner: Owner, folders: list[str]) -> None:
+        targets = targets_for(folders)
+        supervisor = make_supervisor()
+        with stop_signals() as stopping:
+            tasks.forget_lost_slices()
+            supervisor.start()
+            try:
+                self._greet(owner, self.stdout.write)
+                for session in scan_all(targets, meanwhile=supervisor.poll):
+                    tell(session, self.stdout.write)
+                tasks.wake_all()
+                self._watch(supervisor, stopping)
+            finally:
+                self.stdout.write("\nStopping; the photos in hand are finished first …")
+                supervisor.stop()
+        self.stdout.write("Stopped. Run the same command again to go on.")
+
+    def _watch(self, supervisor: Supervisor, stopping: Callable[[], bool]) -> None:
+        """Show progress until everything is processed, then wait for Ctrl-C."""
+        with progress_bar() as bar:
+            while not stopping() and (now := progress()).running:
+                bar.total = max(bar.total or 0, now.in_progress)
+                bar.n = bar.total - now.in_progress
+                bar.refresh()
+                supervisor.poll()
+                time.sleep(1)
+        if not stopping():
+            self._tell_end()
+            self.stdout.write(f"Open {self._address()} - Ctrl-C stops everything.")
+        supervisor.wait(stopping)
+
+    def _greet(self, owner: Owner, write: Callable[[str], object]) -> None:
+        write(f"Heirloom: {self._address()}   log in as {owner.username!r}\n")
+        if owner.password:
+            write(f"Password (shown only this once): {owner.password}\n")
+
+    def _tell_end(self) -> None:
+        now = progress()
+        self.stdout.write(
+            f"{now.total} photos: {now.completed} completed, {now.partial} partly, {now.failed} failed "
+            "(see the status page, or manage.py library_status)."
+        )
+
+    def _address(self) -> str:
+        host = "localhost" if settings.HOST in {"0.0.0.0", "::", "127.0.0.1"} else settings.HOST  # noqa: S104
+        return f"http://{host}:{settings.PORT}/"

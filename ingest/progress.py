@@ -1,0 +1,128 @@
+"""How far the library is: the numbers behind the progress bar, the status page and the status command."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from datetime import timedelta
+from typing import Any
+
+from django.db.models import Avg, Count, Q, Sum
+from django.utils import timezone
+
+from ingest.models import ScanSession, StepRun
+from library.engines import registry
+from library.models import Photo
+
+RATE_WINDOW = timedelta(seconds=60)
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Counts of photos. ``per_minute`` is over the last minute, ``seconds_left`` follows from it."""
+
+    total: int
+    completed: int
+    partial: int
+    failed: int
+    waiting: int
+    by_state: dict[str, int]
+    per_minute: float | None
+    seconds_left: int | None
+
+    @property
+    def finished(self) -> int:
+        """Photos the pipeline is done with, one way or the other."""
+        return self.completed + self.partial + self.failed
+
+    @property
+    def in_progress(self) -> int:
+        """Photos that are not finished."""
+        return self.total - self.finished
+
+    @property
+    def percent(self) -> int:
+        """0..100; 100 only when everything is finished."""
+        return 100 if not self.in_progress else int(100 * self.finished / self.total)
+
+    @property
+    def running(self) -> bool:
+        """Whether anything is left to do."""
+        return self.in_progress > 0
+
+
+def progress() -> Progress:
+    """One query for the counts, one for the rate."""
+    counts = Photo.objects.order_by().values_list("state").annotate(n=Count("pk"))
+    by_state: dict[str, int] = dict(counts)
+    total = sum(by_state.values())
+    final = {state: by_state.get(state, 0) for state in Photo.FINAL_STATES}
+    left = total - sum(final.values())
+    per_minute = _per_minute() if left else None
+    return Progress(
+        total=total,
+        completed=final[Photo.State.COMPLETED],
+        partial=final[Photo.State.PARTIAL],
+        failed=final[Photo.State.FAILED],
+        waiting=by_state.get(Photo.State.PENDING, 0),
+        by_state={state.value: by_state[state] for state in Photo.State if state in by_state},
+        per_minute=per_minute,
+        seconds_left=round(60 * left / per_minute) if per_minute else None,
+    )
+
+
+def _per_minute() -> float | None:
+    """Photos finished in the last minute; None when there were none."""
+    since = timezone.now() - RATE_WINDOW
+    finished = Photo.objects.filter(state__in=Photo.FINAL_STATES, updated_at__gte=since).count()
+    return float(finished) if finished else None
+
+
+def steps() -> list[dict[str, Any]]:
+    """For each step of the ledger: how many are done, failed, skipped, to be run; time a photo and in all."""
+    rows = (
+        StepRun.objects.order_by()
+        .values("step")
+        .annotate(
+            **{status.value: Count("pk", filter=Q(status=status)) for status in StepRun.Status},
+            mean_milliseconds=Avg("milliseconds", filter=Q(status=StepRun.Status.DONE)),
+            total_milliseconds=Sum("milliseconds"),
+        )
+    )
+    found = {row["step"]: row for row in rows}
+    return [
+        {
+            **found[step.value],
+            "mean_milliseconds": round(found[step.value]["mean_milliseconds"] or 0),
+            "seconds": round((found[step.value].pop("total_milliseconds") or 0) / 1000, 2),
+        }
+        for step in StepRun.Step
+        if step.value in found
+    ]
+
+
+def failures(most: int = 100) -> list[dict[str, str]]:
+    """Photos that failed, with their files and the reason."""
+    failed = Photo.objects.filter(state=Photo.State.FAILED).prefetch_related("files").order_by("-pk")[:most]
+    return [
+        {"photo": str(photo.pk), "path": file.display_path, "reason": photo.error_message}
+        for photo in failed
+        for file in photo.files.all()
+    ]
+
+
+def latest_skips(most: int = 100) -> list[dict[str, str]]:
+    """What the last scan of each root left out, with the reason."""
+    latest = ScanSession.objects.order_by("root", "-started_at", "-pk").distinct("root")
+    return [skip for session in latest for skip in session.skips][:most]
+
+
+def summary() -> dict[str, Any]:
+    """Everything above as plain data: what ``--json`` prints."""
+    now = progress()
+    return {
+        "photos": {"total": now.total, **now.by_state},
+        "steps": {row.pop("step"): row for row in steps()},
+        "engines": [asdict(status) for status in registry().status()],
+        "failed": failures(1000),
+        "skipped": latest_skips(1000),
+    }

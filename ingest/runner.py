@@ -1,0 +1,205 @@
+"""The models lane: claim a batch, run the steps it needs, record each, finish."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.conf import settings
+from django.db import DatabaseError
+
+from ingest import leases, ledger
+from ingest.batch import ImageVectors, Item, PreviewLost, make_items
+from ingest.leases import Worker
+from ingest.ledger import StepOutcome
+from ingest.models import StepRun
+from ingest.pipeline import STEPS, todays_engines
+from ingest.steps.base import ModelStep
+from library.models import Photo
+from library.spaces import promote_complete
+from photos_project.logging import get_logger
+from vision.errors import EngineFailed, EngineUnavailable
+
+logger = get_logger(__name__)
+DECODE_THREADS = 2
+
+
+def never() -> bool:
+    """The stop signal of a run that goes on until nothing is left."""
+    return False
+
+
+@dataclass(slots=True)
+class Batch:
+    """Claimed photos, and for each step the photos that need it."""
+
+    items: dict[int, Item]
+    due: dict[StepRun.Step, list[int]]
+    vectors: ImageVectors = field(default_factory=ImageVectors)
+    lost: set[int] = field(default_factory=set)
+
+    def next_states(self, after: int) -> dict[int, Photo.State]:
+        """The state of the first step behind position ``after`` that a photo needs; none: it stays."""
+        following: dict[int, Photo.State] = {}
+        for step in reversed(STEPS[after + 1 :]):
+            following.update(dict.fromkeys(self.due[step.name], step.state))
+        return following
+
+
+class ModelsLane:
+    """Runs the steps after preprocessing until nothing is left or ``should_stop`` says so.
+
+    The next batch is claimed and decoded by threads while the engines work on the current one.
+    """
+
+    def __init__(
+        self,
+        *,
+        should_stop: Callable[[], bool] = never,
+        on_finished: Callable[[int], object] = bool,
+        batch_size: int | None = None,
+        check_stale: bool = True,
+    ) -> None:
+        self._check_stale = check_stale
+        self._worker = Worker.this_process()
+        self._should_stop = should_stop
+        self._on_finished = on_finished
+        self._batch_size = batch_size or settings.BATCH_SIZE
+
+    def run(self) -> int:
+        """Work; returns the number of photos finished."""
+        leases.recover()
+        if self._check_stale:
+            ledger.reopen_stale(todays_engines())
+        finished = 0
+        with ThreadPoolExecutor(DECODE_THREADS, thread_name_prefix="decode") as pool:
+            batch = self._claim(pool)
+            while batch and not self._should_stop():
+                upcoming = self._claim(pool)
+                finished += self._run_batch(batch)
+                batch = upcoming
+            if batch:
+                self._give_back(batch)
+        if not finished:
+            promote_complete()
+        return finished
+
+    def _claim(self, pool: ThreadPoolExecutor) -> Batch | None:
+        ids = leases.claim(self._worker, Photo.MODELS_LANE_STATES, self._batch_size)
+        if not ids:
+            return None
+        photos = Photo.objects.filter(pk__in=ids).order_by("priority", "pk")
+        items = {item.photo_id: item for item in make_items(list(photos.values_list("pk", "sha256")))}
+        batch = Batch(items, _due(list(items)))
+        pictures: set[int] = set()
+        for step in STEPS:
+            if batch.due[step.name] and step.engine_id() is not None and _is_ready(step):
+                pictures |= step.needs_pictures(batch.due[step.name], batch.vectors)
+        for pk, item in items.items():
+            if pk in pictures:
+                item.prefetch(pool)
+        return batch
+
+    def _run_batch(self, batch: Batch) -> int:
+        for position, step in enumerate(STEPS):
+            due = [batch.items[pk] for pk in batch.due[step.name] if pk not in batch.lost]
+            if due:
+                outcome = self._run_step(step, due, batch)
+                ledger.record(self._worker, outcome, step.save, batch.next_states(position))
+            if self._should_stop():
+                self._give_back(batch)
+                return 0
+        if batch.lost:
+            ledger.back_to_start(self._worker, sorted(batch.lost))
+        ready = [pk for pk in batch.items if pk not in batch.lost]
+        ledger.finish(self._worker, ready)
+        for item in batch.items.values():
+            item.release()
+        self._on_finished(len(ready))
+        return len(ready)
+
+    def _run_step(self, step: ModelStep, due: Sequence[Item], batch: Batch) -> StepOutcome:
+        """Run one step in chunks; stops between chunks when asked to, with what is done so far."""
+        outcome = StepOutcome(step.name, step.engine_id() or "")
+        try:
+            step.require()
+        except EngineUnavailable as error:
+            outcome.skipped = dict.fromkeys((item.photo_id for item in due), str(error))
+            return outcome
+        for start in range(0, len(due), step.chunk):
+            if self._should_stop():
+                break
+            _compute(step, due[start : start + step.chunk], batch, outcome)
+        return outcome
+
+    def _give_back(self, batch: Batch) -> None:
+        for item in batch.items.values():
+            item.release()
+        leases.release(self._worker, list(batch.items))
+
+
+def _is_ready(step: ModelStep) -> bool:
+    try:
+        step.require()
+    except EngineUnavailable:
+        return False
+    return True
+
+
+def _due(photo_ids: Sequence[int]) -> dict[StepRun.Step, list[int]]:
+    """For each step the photos that never had it, have to run it again, or had it from another engine."""
+    runs = {
+        (photo_id, step): (status, engine)
+        for photo_id, step, status, engine in StepRun.objects.filter(photo_id__in=photo_ids).values_list(
+            "photo_id", "step", "status", "engine"
+        )
+    }
+    due: dict[StepRun.Step, list[int]] = {}
+    for step in STEPS:
+        today = step.engine_id()
+        due[step.name] = []
+        for photo_id in photo_ids:
+            status, engine = runs.get((photo_id, step.name), (StepRun.Status.PENDING, ""))
+            if status == StepRun.Status.PENDING or (today is not None and engine != today):
+                due[step.name].append(photo_id)
+    return due
+
+
+def _compute(step: ModelStep, items: Sequence[Item], batch: Batch, outcome: StepOutcome) -> None:
+    """Compute a chunk; when it fails, each photo alone, so that one bad photo never fails its neighbours."""
+    started = time.perf_counter()
+    try:
+        results: list[Any] = step.compute(items, batch.vectors)
+        if len(results) != len(items):
+            raise EngineFailed(f"{outcome.engine} gave {len(results)} results for {len(items)} pictures.")
+    except DatabaseError:
+        raise
+    except Exception as error:  # noqa: BLE001 - engines raise anything; it goes into the ledger, not away
+        if len(items) == 1:
+            _fail(items[0], error, batch, outcome, started)
+            return
+        for item in items:
+            _compute(step, [item], batch, outcome)
+        return
+    share = _milliseconds_since(started) // len(items)
+    for item, result in zip(items, results, strict=True):
+        outcome.results[item.photo_id] = result
+        outcome.milliseconds[item.photo_id] = share
+
+
+def _fail(item: Item, error: Exception, batch: Batch, outcome: StepOutcome, started: float) -> None:
+    if isinstance(error, PreviewLost):
+        logger.warning("photo.preview_lost", photo=item.photo_id, preview=str(error))
+        batch.lost.add(item.photo_id)
+        return
+    message = f"{type(error).__name__}: {error}"
+    logger.warning("step.failed", photo=item.photo_id, step=outcome.step.value, error=message)
+    outcome.errors[item.photo_id] = message
+    outcome.milliseconds[item.photo_id] = _milliseconds_since(started)
+
+
+def _milliseconds_since(started: float) -> int:
+    return round((time.perf_counter() - started) * 1000)

@@ -1,0 +1,140 @@
+"""Walk a folder of originals and say what is there. Reads names and sizes only, writes nothing."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from vision.imaging.formats import extension_of, kind_of
+
+#: Kinds of files that belong to photos or to other programs; they are passed over without a word.
+COMPANIONS = frozenset({"sidecar", "document", "system"})
+
+
+@dataclass(frozen=True, slots=True)
+class FoundFile:
+    """A picture file: its path below the root as bytes, its size in bytes, its time of change."""
+
+    relative_path: bytes
+    size: int
+    mtime_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """Something that was left out, and why. ``folder`` says that everything below was left out too."""
+
+    relative_path: bytes
+    reason: str
+    folder: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ScanRules:
+    """What the walk takes and what it passes over.
+
+    ``extensions`` are lower-case without the dot; ``excluded_folders`` are names compared without case;
+    ``forbidden`` are folders (ours) that are never walked even when they lie inside a root.
+    """
+
+    extensions: frozenset[str]
+    excluded_folders: frozenset[str] = frozenset()
+    include_hidden: bool = False
+    max_file_size: int = 0
+    forbidden: tuple[Path, ...] = field(default=())
+
+
+def walk(root: bytes, rules: ScanRules, subfolder: bytes = b"") -> Iterator[FoundFile | Skipped]:
+    """Everything below ``root/subfolder``, in a stable order.
+
+    Symbolic links to folders are followed, each real folder once: a loop ends by itself. Raises
+    OSError when the top folder itself cannot be read.
+    """
+    top = os.path.join(root, subfolder) if subfolder else root  # noqa: PTH118 - bytes
+    seen = {_identity(os.stat(path)) for path in rules.forbidden if path.exists()}  # noqa: PTH116
+    seen.add(_identity(os.stat(top)))  # noqa: PTH116
+    folders = [subfolder]
+    first = True
+    while folders:
+        folder = folders.pop()
+        try:
+            entries = _entries(os.path.join(root, folder) if folder else root)  # noqa: PTH118
+        except OSError as error:
+            if first:
+                raise
+            yield Skipped(folder, f"folder cannot be read: {error.strerror}", folder=True)
+            continue
+        first = False
+        below: list[bytes] = []
+        for entry in entries:
+            found = _look_at(entry, folder, rules, seen)
+            if isinstance(found, bytes):
+                below.append(found)
+            elif found is not None:
+                yield found
+        folders.extend(reversed(below))
+
+
+def _identity(status: os.stat_result) -> tuple[int, int]:
+    return status.st_dev, status.st_ino
+
+
+def _entries(path: bytes) -> list[os.DirEntry[bytes]]:
+    with os.scandir(path) as entries:
+        # Links come last, so that a folder is found under its own name rather than a link's.
+        return sorted(entries, key=lambda entry: (entry.is_symlink(), entry.name))
+
+
+def _look_at(
+    entry: os.DirEntry[bytes], folder: bytes, rules: ScanRules, seen: set[tuple[int, int]]
+) -> FoundFile | Skipped | bytes | None:
+    """A file, a reason, a folder to walk (as bytes), or nothing worth a word."""
+    path = folder + b"/" + entry.name if folder else entry.name
+    name = entry.name.decode("utf-8", "replace")
+    try:
+        if entry.is_dir():
+            return _look_at_folder(entry, path, name, rules, seen)
+        status = entry.stat()
+    except OSError as error:
+        return Skipped(path, f"cannot be looked at: {error.strerror}")
+    return _look_at_file(status, path, name, rules)
+
+
+def _look_at_folder(
+    entry: os.DirEntry[bytes], path: bytes, name: str, rules: ScanRules, seen: set[tuple[int, int]]
+) -> Skipped | bytes | None:
+    if name.casefold() in rules.excluded_folders:
+        return Skipped(path, "excluded folder", folder=True)
+    if name.startswith(".") and not rules.include_hidden:
+        return Skipped(path, "hidden folder", folder=True)
+    identity = _identity(entry.stat())
+    if identity in seen:
+        if entry.is_symlink():
+            return Skipped(path, "link to a folder that was walked already", folder=True)
+        return None
+    seen.add(identity)
+    return path
+
+
+def _look_at_file(
+    status: os.stat_result, path: bytes, name: str, rules: ScanRules
+) -> FoundFile | Skipped | None:
+    kind = kind_of(name)
+    if kind in COMPANIONS:
+        return None
+    if name.startswith(".") and not rules.include_hidden:
+        return Skipped(path, "hidden file")
+    if not stat.S_ISREG(status.st_mode):
+        return Skipped(path, "not a regular file")
+    extension = extension_of(name)
+    if extension not in rules.extensions:
+        what = "not listed in SUPPORTED_FORMATS" if kind == "photo" else f"not a supported picture: {kind}"
+        return Skipped(path, f"{what} ({'.' + extension if extension else 'no extension'})")
+    if status.st_size == 0:
+        return Skipped(path, "empty file")
+    if rules.max_file_size and status.st_size > rules.max_file_size:
+        return Skipped(path, f"larger than MAX_FILE_SIZE ({rules.max_file_size} bytes)")
+    return FoundFile(path, status.st_size, status.st_mtime_ns)

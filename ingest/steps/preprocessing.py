@@ -1,0 +1,165 @@
+"""Preprocessing: read the original once, and make everything of it that needs the original's bytes.
+
+Runs in threads of the files lane, so nothing here touches the database.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.conf import settings
+
+from library.storage import rendition_path
+from vision.errors import ImageRejected, VisionError
+from vision.imaging.files import Original, OriginalChanged, read_original, write_atomic
+from vision.imaging.formats import extension_of
+from vision.imaging.metadata import PhotoMetadata, read_metadata, sidecar_names
+from vision.imaging.open import Picture, read_picture
+from vision.imaging.renditions import Renditions, make_renditions
+
+#: Written into the ledger; raise the number when what preprocessing makes changes.
+ENGINE = "preprocessing/1"
+SIDECAR_MOST_BYTES = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A photo to be read, and the absolute paths of its files in the order they are tried."""
+
+    photo_id: int
+    paths: Sequence[bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class ReadFile:
+    """What reading gave: the bytes with their hash, or the reason why there are none."""
+
+    source: Source
+    path: bytes = b""
+    original: Original | None = None
+    error: str = ""
+    seconds: float = 0.0
+
+    @property
+    def sha256(self) -> str | None:
+        """Hash of the content, when it was read."""
+        return self.original.sha256 if self.original else None
+
+
+@dataclass(frozen=True, slots=True)
+class Preprocessed:
+    """Fields of the photo row, or the decoder's reason; and how long it took."""
+
+    fields: dict[str, Any]
+    error: str
+    milliseconds: int
+
+
+def read(source: Source) -> ReadFile:
+    """Read the first file of the photo that can be read."""
+    started = time.perf_counter()
+    errors = []
+    for path in source.paths:
+        try:
+            original = read_original(path, max_bytes=settings.MAX_FILE_SIZE)
+        except OSError as error:
+            errors.append(f"{_shown(path)}: {error.strerror}")
+        except (ImageRejected, OriginalChanged) as error:
+            errors.append(f"{_shown(path)}: {error}")
+        else:
+            return ReadFile(source, path, original, seconds=time.perf_counter() - started)
+    reason = "; ".join(errors) or "No file of this photo is there any more."
+    return ReadFile(source, error=reason, seconds=time.perf_counter() - started)
+
+
+def preprocess(found: ReadFile) -> Preprocessed:
+    """Decode, write thumbnail and preview, read the metadata."""
+    started = time.perf_counter() - found.seconds
+    original = found.original
+    if original is None:
+        return Preprocessed({}, found.error, round(found.seconds * 1000))
+    extension = extension_of(found.path)
+    try:
+        picture = read_picture(
+            original.data,
+            extension=extension,
+            long_edge=settings.PREVIEW_SIZE,
+            max_pixels=settings.MAX_PIXELS,
+        )
+    except VisionError as error:
+        return Preprocessed({}, str(error), _milliseconds_since(started))
+    renditions = make_renditions(
+        picture.image,
+        preview_long_edge=settings.PREVIEW_SIZE,
+        thumbnail_long_edge=settings.THUMBNAIL_SIZE,
+    )
+    metadata = _metadata(found.path, original, picture)
+    write_atomic(rendition_path(original.sha256, "preview"), renditions.preview)
+    write_atomic(rendition_path(original.sha256, "thumbnail"), renditions.thumbnail)
+    return Preprocessed(_fields(picture, renditions, metadata), "", _milliseconds_since(started))
+
+
+def _milliseconds_since(started: float) -> int:
+    return round((time.perf_counter() - started) * 1000)
+
+
+def _shown(path: bytes) -> str:
+    return path.decode("utf-8", "replace")
+
+
+def _metadata(path: bytes, original: Original, picture: Picture) -> PhotoMetadata:
+    return read_metadata(
+        original.data,
+        format=picture.format,
+        filename=os.path.basename(path),  # noqa: PTH119 - bytes
+        file_mtime=datetime.fromtimestamp(original.mtime_ns / 1e9, UTC),
+        sidecar=_sidecar(path),
+        fallback_timezone=ZoneInfo(settings.TIME_ZONE),
+    )
+
+
+def _sidecar(path: bytes) -> bytes | None:
+    """The XMP file beside the original, if there is a readable one of sane size."""
+    folder, name = os.path.split(path)
+    for candidate in sidecar_names(name):
+        beside = Path(os.fsdecode(os.path.join(folder, candidate)))  # noqa: PTH118 - bytes
+        try:
+            if beside.stat().st_size <= SIDECAR_MOST_BYTES:
+                return beside.read_bytes()
+        except OSError:
+            continue
+    return None
+
+
+def _fields(picture: Picture, renditions: Renditions, metadata: PhotoMetadata) -> dict[str, Any]:
+    local = metadata.taken_local
+    return {
+        "width": picture.width,
+        "height": picture.height,
+        "format": picture.format[:12],
+        "taken_at": metadata.taken_at,
+        "taken_local": local.replace(tzinfo=UTC) if local else metadata.taken_at,
+        "taken_offset_minutes": metadata.offset_minutes,
+        "taken_source": metadata.taken_source,
+        "latitude": metadata.latitude,
+        "longitude": metadata.longitude,
+        "altitude": metadata.altitude,
+        "camera_make": metadata.camera_make[:100],
+        "camera_model": metadata.camera_model[:100],
+        "lens": metadata.lens[:200],
+        "rating": metadata.rating,
+        "title": metadata.title,
+        "description": metadata.description,
+        "keywords": list(metadata.keywords),
+        "exif": metadata.exif,
+        "thumbhash": renditions.thumbhash,
+        "colours": [asdict(colour) for colour in renditions.colours],
+        "error_message": "",
+    }

@@ -1,0 +1,114 @@
+"""The only door to django-q2. Tasks carry no photos: they wake a lane, and the ledger says what to do.
+
+A task is a time slice. It ends after SLICE_SECONDS, or when the service is being stopped, and queues its
+successor while work remains. A schedule wakes each lane once a minute: a slice may be lost with its worker.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from datetime import timedelta
+
+from django.conf import settings
+from django.utils import timezone
+from django_q.conf import Conf
+from django_q.models import OrmQ, Schedule
+from django_q.tasks import async_task
+
+from ingest.files_lane import FilesLane
+from ingest.pipeline import LANES, Lane
+from ingest.runner import ModelsLane
+from library.models import Photo
+from photos_project.supervisor import stop_requested
+
+#: A running slice has taken its row from the queue no longer ago than this; an older row's worker is dead.
+SLICE_GRACE_SECONDS = 90
+STALE_CHECK_SECONDS = 600
+_last_stale_check = 0.0
+
+
+def run_slice(lane: Lane) -> int:
+    """Work on a lane for a while; returns the number of photos finished."""
+    should_stop = _deadline(settings.SLICE_SECONDS)
+    if lane == "files":
+        finished = FilesLane(should_stop=should_stop).run()
+        if finished:
+            wake("models")
+    else:
+        finished = ModelsLane(should_stop=should_stop, check_stale=_stale_check_is_due()).run()
+    if not stop_requested() and _has_work(lane):
+        _enqueue(lane, room_for=_workers(lane) + 1)
+    return finished
+
+
+def wake(lane: Lane) -> int:
+    """Queue slices of a lane until each of its workers has one; returns how many were queued."""
+    queued = 0
+    while _enqueue(lane, room_for=_workers(lane)):
+        queued += 1
+    return queued
+
+
+def wake_all() -> None:
+    """Wake both lanes."""
+    for lane in LANES:
+        wake(lane)
+
+
+def forget_lost_slices() -> None:
+    """Empty the queues. For a start with no cluster running: what is queued then has lost its worker."""
+    OrmQ.objects.filter(key__in=LANES).delete()
+
+
+def ensure_schedules() -> None:
+    """Make the schedules that wake the lanes."""
+    for lane in LANES:
+        Schedule.objects.update_or_create(
+            name=f"wake {lane}",
+            defaults={
+                "func": "ingest.tasks.wake",
+                "args": repr((lane,)),
+                "schedule_type": Schedule.MINUTES,
+                "minutes": 1,
+                "repeats": -1,
+                "cluster": lane,
+            },
+        )
+
+
+def _deadline(seconds: float) -> Callable[[], bool]:
+    end = time.monotonic() + seconds
+    return lambda: time.monotonic() > end or stop_requested()
+
+
+def _stale_check_is_due() -> bool:
+    """Looking for stale steps reads the whole ledger: often enough is every ten minutes a process."""
+    global _last_stale_check
+    now = time.monotonic()
+    if _last_stale_check and now - _last_stale_check < STALE_CHECK_SECONDS:
+        return False
+    _last_stale_check = now
+    return True
+
+
+def _has_work(lane: Lane) -> bool:
+    states = Photo.FILES_LANE_STATES if lane == "files" else Photo.MODELS_LANE_STATES
+    return Photo.objects.filter(state__in=states, lease_until__isnull=True).exists()
+
+
+def _workers(lane: Lane) -> int:
+    return int(settings.Q_CLUSTER["ALT_CLUSTERS"][lane]["workers"])
+
+
+def _enqueue(lane: Lane, *, room_for: int) -> bool:
+    """Queue a slice unless ``room_for`` of them are waiting or running."""
+    now = timezone.now()
+    waiting = OrmQ.objects.filter(key=lane, lock__lte=now).count()
+    # The broker sets a taken row's lock to the moment of taking plus the retry time.
+    taken_since = now + timedelta(seconds=Conf.RETRY - settings.SLICE_SECONDS - SLICE_GRACE_SECONDS)
+    running = OrmQ.objects.filter(key=lane, lock__gt=taken_since).count()
+    if waiting + running >= room_for:
+        return False
+    async_task("ingest.tasks.run_slice", lane, cluster=lane)
+    return True

@@ -1,0 +1,55 @@
+"""The status page, its live progress, and the same as JSON."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_safe
+
+from ingest import progress as books
+from ingest.models import ScanSession
+from library.engines import registry
+from library.models import Photo
+
+FAILURES_SHOWN = 100
+
+
+@require_safe
+def status(request: HttpRequest) -> HttpResponse:
+    """How the library stands. What names files is for the owner only."""
+    context: dict[str, Any] = {"progress": books.progress(), "engines": registry().status()}
+    context["steps"] = books.steps()
+    if getattr(request.user, "is_staff", False):
+        failed = Photo.objects.filter(state=Photo.State.FAILED)
+        context["failure_count"] = failed.count()
+        context["failures"] = failed.prefetch_related("files").order_by("-pk")[:FAILURES_SHOWN]
+        context["skips"] = books.latest_skips()
+        context["sessions"] = ScanSession.objects.select_related("root")[:10]
+    return render(request, "ingest/status.html", context)
+
+
+@require_safe
+def progress(request: HttpRequest) -> HttpResponse:
+    """The progress strip. Only while there is something to do does it ask again."""
+    response = render(request, "ingest/_progress.html", {"progress": books.progress()})
+    response["Cache-Control"] = "no-store"
+    return response
+
+
+@require_safe
+def stats(request: HttpRequest) -> JsonResponse:
+    """Photos by state, steps by status, engines."""
+    now = books.progress()
+    return JsonResponse(
+        {
+            "photos": {"total": now.total, **now.by_state},
+            "percent": now.percent,
+            "running": now.running,
+            "per_minute": now.per_minute,
+            "seconds_left": now.seconds_left,
+            "steps": books.steps(),
+            "engines": {engine.port: engine.live for engine in registry().status()},
+        }
+    )
