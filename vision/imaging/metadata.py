@@ -1,0 +1,213 @@
+"""What a photo says about itself: EXIF, XMP (inside and beside it), IPTC, its name and its file date.
+
+Bad metadata never fails a photo: a field that cannot be read is left out and named in ``warnings``.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, tzinfo
+from typing import Final
+
+from vision.imaging.embedded import Embedded, read_embedded
+from vision.imaging.places import place_of
+from vision.imaging.taken import DateSources, TakenSource, choose_taken
+from vision.imaging.text import clean_text, finite, json_value
+from vision.imaging.xmp import Properties, parse_xmp
+
+#: EXIF tags kept as they are, by their standard names.
+_KEPT: Final = """
+    ExposureTime FNumber ExposureProgram ISOSpeedRatings ExposureBiasValue MaxApertureValue MeteringMode
+    LightSource Flash FocalLength FocalLengthIn35mmFilm WhiteBalance DigitalZoomRatio SceneCaptureType
+    ExposureMode ColorSpace BrightnessValue SubjectDistance Software Artist Copyright HostComputer LensMake
+    LensModel LensSpecification BodySerialNumber ImageUniqueID DateTime DateTimeOriginal DateTimeDigitized
+    OffsetTimeOriginal GPSImgDirection GPSSpeed GPSHPositioningError GPSDateStamp GPSTimeStamp
+"""
+KEPT_TAGS: Final = tuple(_KEPT.split())
+
+#: What cameras write into every picture when nobody described it.
+_NO_DESCRIPTION: Final = frozenset(
+    {
+        "olympus digital camera",
+        "minolta digital camera",
+        "konica minolta digital camera",
+        "kodak digital still camera",
+        "sony dsc",
+        "digital camera",
+        "default",
+        "binary comment",
+    }
+)
+_MAX_WARNINGS: Final = 20
+
+
+@dataclass(frozen=True, slots=True)
+class PhotoMetadata:
+    """Fields that are unknown are None or empty.
+
+    ``taken_at`` is aware and in UTC; ``taken_local`` is the clock on the wall (naive); ``offset_minutes`` is
+    None when nothing tells it (then ``taken_at`` was reckoned in the fallback time zone). ``exif`` is made of
+    text, numbers and lists only. Every string is free of NULs and lone surrogates.
+    """
+
+    taken_at: datetime | None = None
+    taken_local: datetime | None = None
+    offset_minutes: int | None = None
+    taken_source: TakenSource | None = None
+    latitude: float | None = None
+    longitude: float | None = None
+    altitude: float | None = None
+    camera_make: str = ""
+    camera_model: str = ""
+    lens: str = ""
+    orientation: int = 1
+    rating: int | None = None
+    title: str = ""
+    description: str = ""
+    keywords: tuple[str, ...] = ()
+    exif: Mapping[str, object] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+
+
+def sidecar_names(name: bytes) -> list[bytes]:
+    """File names, in order of precedence, under which the sidecar of ``photo.jpg`` may lie beside it."""
+    stem = os.path.splitext(name)[0]  # noqa: PTH122 - bytes, which need not be UTF-8
+    bases = [name] if stem == name else [name, stem]
+    return [base + suffix for suffix in (b".xmp", b".XMP") for base in bases]
+
+
+def read_metadata(
+    data: bytes,
+    *,
+    extension: str = "",
+    file_name: str | bytes = "",
+    sidecar: bytes | None = None,
+    file_mtime: float | None = None,
+    fallback_timezone: tzinfo = UTC,
+    now: datetime | None = None,
+) -> PhotoMetadata:
+    """Read all metadata of the bytes of a file; never raises for any bytes.
+
+    ``sidecar`` is the content of its XMP file: what it says outranks what is embedded. ``file_mtime`` is in
+    seconds since 1970; ``fallback_timezone`` is where clocks hung whose offset is unknown; ``now`` bounds
+    what is plausible.
+    """
+    embedded = read_embedded(data, extension)
+    warnings = list(embedded.warnings)
+    inside = _properties(embedded.xmp, "XMP", warnings)
+    beside = _properties(sidecar or b"", "sidecar", warnings)
+    dates = DateSources(embedded, inside, beside, os.fsdecode(file_name), file_mtime)
+    taken = choose_taken(dates, fallback=fallback_timezone, now=now or datetime.now(UTC), warnings=warnings)
+    place = place_of(embedded.exif, inside, beside, warnings)
+    words = _Words(embedded, inside, beside)
+    return PhotoMetadata(
+        taken_at=taken.at if taken else None,
+        taken_local=taken.local if taken else None,
+        offset_minutes=taken.offset if taken else None,
+        taken_source=taken.source if taken else None,
+        latitude=place.latitude if place else None,
+        longitude=place.longitude if place else None,
+        altitude=place.altitude if place else None,
+        camera_make=words.first(("tiff:Make",), "Make", limit=100),
+        camera_model=words.first(("tiff:Model",), "Model", limit=100),
+        lens=words.first(("exifEX:LensModel", "aux:Lens"), "LensModel", limit=200),
+        orientation=_orientation(embedded.exif),
+        rating=words.rating(),
+        title=words.title(),
+        description=words.description(),
+        keywords=words.keywords(),
+        exif=_kept(embedded.exif),
+        warnings=tuple(clean_text(warning, 300) for warning in warnings[:_MAX_WARNINGS]),
+    )
+
+
+def _properties(packet: bytes, label: str, warnings: list[str]) -> Properties:
+    if not packet.strip(b"\x00 \r\n\t"):
+        return {}
+    try:
+        return parse_xmp(packet)
+    except ValueError as error:
+        warnings.append(f"{label}: {error}")
+        return {}
+
+
+def _orientation(exif: Mapping[str, object]) -> int:
+    value = exif.get("Orientation")
+    return value if isinstance(value, int) and 1 <= value <= 8 else 1
+
+
+def _kept(exif: Mapping[str, object]) -> dict[str, object]:
+    values = {name: json_value(exif.get(name)) for name in KEPT_TAGS}
+    return {name: value for name, value in values.items() if value is not None}
+
+
+@dataclass(frozen=True, slots=True)
+class _Words:
+    """Text of a photo, from the sidecar first, then from the picture."""
+
+    embedded: Embedded
+    inside: Properties
+    beside: Properties
+
+    def first(self, xmp_names: Iterable[str], tag: str, *, limit: int) -> str:
+        """EXIF before embedded XMP: for facts about the camera."""
+        names = tuple(xmp_names)
+        texts = (_of(self.beside, names), clean_text(self.embedded.exif.get(tag)), _of(self.inside, names))
+        return next((text[:limit].strip() for text in texts if text), "")
+
+    def title(self) -> str:
+        """XMP, IPTC object name, Windows' XPTitle."""
+        return (
+            _of(self.beside, ("dc:title",))
+            or _of(self.inside, ("dc:title",))
+            or self._iptc((2, 5))
+            or self._windows("XPTitle")
+        )
+
+    def description(self) -> str:
+        """XMP, IPTC caption, EXIF, without what cameras fill in by themselves."""
+        texts = (
+            _of(self.beside, ("dc:description",)),
+            _of(self.inside, ("dc:description",)),
+            self._iptc((2, 120)),
+            clean_text(self.embedded.exif.get("ImageDescription")),
+        )
+        return next((text for text in texts if text and text.lower() not in _NO_DESCRIPTION), "")
+
+    def keywords(self) -> tuple[str, ...]:
+        """All of them, each once whatever its case, in order of appearance."""
+        found = [
+            *self.beside.get("dc:subject", ()),
+            *self.inside.get("dc:subject", ()),
+            *(clean_text(word, 200) for word in self.embedded.iptc.get((2, 25), [])),
+            *self._windows("XPKeywords").split(";"),
+        ]
+        unique = {word.casefold(): word for word in reversed([word.strip() for word in found]) if word}
+        return tuple(reversed(unique.values()))
+
+    def rating(self) -> int | None:
+        """0 to 5 stars; -1 (rejected, in XMP) counts 0."""
+        for value in (
+            _of(self.beside, ("xmp:Rating",)),
+            _of(self.inside, ("xmp:Rating",)),
+            self.embedded.exif.get("Rating"),
+        ):
+            stars = finite(value)
+            if stars is not None and -1 <= stars <= 5:
+                return max(0, round(stars))
+        return None
+
+    def _iptc(self, key: tuple[int, int]) -> str:
+        values = self.embedded.iptc.get(key)
+        return clean_text(values[0]) if values else ""
+
+    def _windows(self, tag: str) -> str:
+        """Windows Explorer writes UTF-16 into tags of its own."""
+        value = self.embedded.exif.get(tag)
+        return clean_text(value.decode("utf-16-le", "ignore")) if isinstance(value, bytes) else ""
+
+
+def _of(properties: Properties, names: Iterable[str]) -> str:
+    return next((properties[name][0] for name in names if properties.get(name)), "")
