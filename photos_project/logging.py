@@ -73,7 +73,7 @@ def configure(level: str, log_format: LogFormat) -> dict[str, Any]:
             "django": {"handlers": [], "level": level, "propagate": True},
             "django.server": {"handlers": [], "level": level, "propagate": True},
             "gunicorn.error": own_handler,
-            "gunicorn.access": own_handler,
+            "gunicorn.access": own_handler | {"level": "DEBUG" if level == "DEBUG" else "WARNING"},
             # Decoders tell every oddity of every file; the ledger records what matters.
             "PIL": {"level": "WARNING"},
             "exifread": {"level": "CRITICAL"},

@@ -1,0 +1,78 @@
+# Heirloom: `make run PHOTOS=<folder>` is all that is needed. Paths are relative, so that the project may lie in
+# a folder with spaces. Settings (PORT, DATA_DIR …) are taken from the environment or a .env file.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help install install-dev run test check fix bench
+
+PYTHON ?= python3
+PHOTOS ?=
+BIN := .venv/bin
+
+help: ## List these commands
+	@echo "Heirloom: a photo library for a family. Start with:  make run PHOTOS=~/Pictures"
+	@echo
+	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## /\1|/' | while IFS='|' read -r name text; do \
+		printf '  make %-12s %s\n' "$$name" "$$text"; done
+	@echo
+	@echo "Settings are listed in .env.example; give them as  PORT=8001 make run PHOTOS=…  or in a .env file."
+
+install: .venv/.installed ## Make .venv with the locked dependencies (nothing is installed elsewhere)
+
+install-dev: .venv/.installed-dev ## The same, with what tests and checks need
+
+run: .venv/.installed ## Set up, scan, process and serve: make run PHOTOS=<folder with photos>
+	@if [ -z "$${PHOTOS:-}" ]; then \
+		echo "Which folder holds your photos? For example:"; \
+		echo; \
+		echo "    make run PHOTOS=~/Pictures"; \
+		echo; \
+		echo "Heirloom reads that folder and never writes to it. What it makes of it (database, small"; \
+		echo "pictures, models) goes to DATA_DIR: './data' unless you set it. Stop with Ctrl-C; running the"; \
+		echo "same command again goes on where it stopped."; \
+		exit 2; \
+	fi; \
+	exec $(BIN)/python manage.py quickstart "$${PHOTOS/#\~/$$HOME}"
+
+test: .venv/.installed-dev ## Run the whole test suite
+	$(BIN)/python -m pytest -n auto
+
+check: .venv/.installed-dev ## Lint, types, import rules, migrations, Django's own checks for production
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy .
+	$(BIN)/lint-imports
+	scratch="$$(mktemp -d)"; trap 'rm -rf "$$scratch"' EXIT; chmod 711 "$$scratch"; \
+	export ENV_FILE=/dev/null DATA_DIR="$$scratch/data" DEBUG=false HTTPS=true ALLOWED_HOSTS=photos.example.org; \
+	$(BIN)/python manage.py makemigrations --check --dry-run; \
+	$(BIN)/python manage.py check --deploy --fail-level WARNING
+
+fix: .venv/.installed-dev ## Let ruff repair and format what it can
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: .venv/.installed-dev ## Run the benchmarks on this machine
+	for file in benchmarks/[a-z]*.py; do echo "== $$file"; $(BIN)/python "$$file"; done
+
+# Where python3 is too old (macOS, older Debians) or has no venv, say so before it fails in an obscure way.
+.venv/bin/python:
+	@$(PYTHON) -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+		echo "Heirloom needs Python 3.11 or newer with its venv module; $(PYTHON) is: $$($(PYTHON) --version 2>&1 || true)"; \
+		echo "Install it (Debian: apt install python3 python3-venv), or name another: make install PYTHON=python3.12"; \
+		exit 1; }
+	@command -v g++ >/dev/null || { \
+		echo "A C++ compiler is needed to build the package pdqhash (Debian: apt install g++, macOS: xcode-select --install)."; \
+		exit 1; }
+	$(PYTHON) -m venv .venv
+
+.venv/.installed: requirements.lock | .venv/bin/python
+	@echo "Installing the locked dependencies into .venv (once; about a minute) …"
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@touch $@
+
+# The development set contains the other one.
+.venv/.installed-dev: requirements-dev.lock requirements.lock | .venv/bin/python
+	@echo "Installing the locked dependencies and the tools of development into .venv …"
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	@touch .venv/.installed $@
