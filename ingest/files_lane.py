@@ -124,8 +124,7 @@ def enter(worker: Worker, reads: Sequence[ReadFile], results: Mapping[int, Prepr
         owner = _other_owner(photo, found)
         result = results.get(photo.pk)
         if owner and (owner.pk in next_states or owner.state not in Photo.FILES_LANE_STATES):
-            _hand_over(photo, owner.pk)
-            held.pop(photo.pk)
+            _hand_over(held.pop(photo.pk), owner.pk)
         elif owner or result is None:
             # Its content is, or just was, another photo's that is being read too: read it again after that.
             next_states[photo.pk] = Photo.State.PENDING

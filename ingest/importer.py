@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from ingest.models import ScanSession
 from ingest.scanner import FoundFile, Skipped
+from library.duplicates import regroup
 from library.models import Photo, PhotoFile, Root
 
 CHUNK = 1000
@@ -99,6 +100,7 @@ class Importer:
             )
         elif gone:
             self._mark_missing(gone)
+            regroup(photo_ids={known.photo_id for known in gone})
             self._tally.counts["vanished"] = len(gone)
         for name in ("found", "new", "changed", "returned", "vanished", "unchanged", "skipped"):
             setattr(session, name, self._tally.counts[name])
@@ -135,6 +137,9 @@ class Importer:
             else:
                 self._tally.counts["changed"] += 1
                 self._change(found, known, now)
+        back = {known.photo_id for _, known in self._waiting if known and known.missing}
+        if back:
+            regroup(photo_ids=back)
         self._waiting.clear()
 
     def _add(self, new: list[FoundFile], now: datetime) -> None:

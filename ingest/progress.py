@@ -11,7 +11,8 @@ from django.utils import timezone
 
 from ingest.models import ScanSession, StepRun
 from library.engines import registry
-from library.models import Photo
+from library.models import Photo, TagMapping
+from vision.results import EngineStatus
 
 RATE_WINDOW = timedelta(seconds=60)
 
@@ -79,25 +80,31 @@ def _per_minute() -> float | None:
 
 def steps() -> list[dict[str, Any]]:
     """For each step of the ledger: how many are done, failed, skipped, to be run; time a photo and in all."""
+    counts = {status.value: Count("pk", filter=Q(status=status)) for status in StepRun.Status}
     rows = (
         StepRun.objects.order_by()
         .values("step")
         .annotate(
-            **{status.value: Count("pk", filter=Q(status=status)) for status in StepRun.Status},
-            mean_milliseconds=Avg("milliseconds", filter=Q(status=StepRun.Status.DONE)),
-            total_milliseconds=Sum("milliseconds"),
+            **counts,
+            mean=Avg("milliseconds", filter=Q(status=StepRun.Status.DONE)),
+            total=Sum("milliseconds"),
         )
     )
-    found = {row["step"]: row for row in rows}
+    order = [step.value for step in StepRun.Step]
     return [
         {
-            **found[step.value],
-            "mean_milliseconds": round(found[step.value]["mean_milliseconds"] or 0),
-            "seconds": round((found[step.value].pop("total_milliseconds") or 0) / 1000, 2),
+            "step": row["step"],
+            **{name: row[name] for name in counts},
+            "mean_milliseconds": round(row["mean"] or 0),
+            "seconds": round((row["total"] or 0) / 1000, 2),
         }
-        for step in StepRun.Step
-        if step.value in found
+        for row in sorted(rows, key=lambda row: order.index(row["step"]))
     ]
+
+
+def engines() -> list[EngineStatus]:
+    """Which engines can run here, and why the others cannot."""
+    return registry().status(TagMapping.objects.vocabulary())
 
 
 def failures(most: int = 100) -> list[dict[str, str]]:
@@ -112,7 +119,7 @@ def failures(most: int = 100) -> list[dict[str, str]]:
 
 def latest_skips(most: int = 100) -> list[dict[str, str]]:
     """What the last scan of each root left out, with the reason."""
-    latest = ScanSession.objects.order_by("root", "-started_at", "-pk").distinct("root")
+    latest = ScanSession.objects.order_by("root_id", "-started_at", "-pk").distinct("root_id")
     return [skip for session in latest for skip in session.skips][:most]
 
 
@@ -122,7 +129,7 @@ def summary() -> dict[str, Any]:
     return {
         "photos": {"total": now.total, **now.by_state},
         "steps": {row.pop("step"): row for row in steps()},
-        "engines": [asdict(status) for status in registry().status()],
+        "engines": [asdict(engine) for engine in engines()],
         "failed": failures(1000),
         "skipped": latest_skips(1000),
     }

@@ -131,7 +131,8 @@ def _look_at_file(
         return Skipped(path, "not a regular file")
     extension = extension_of(name)
     if extension not in rules.extensions:
-        what = "not listed in SUPPORTED_FORMATS" if kind == "photo" else f"not a supported picture: {kind}"
+        kinds = {"photo": "not listed in SUPPORTED_FORMATS", "unknown": "not a picture"}
+        what = kinds.get(kind, f"not a supported picture: {kind}")
         return Skipped(path, f"{what} ({'.' + extension if extension else 'no extension'})")
     if status.st_size == 0:
         return Skipped(path, "empty file")

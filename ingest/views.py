@@ -10,7 +10,6 @@ from django.views.decorators.http import require_safe
 
 from ingest import progress as books
 from ingest.models import ScanSession
-from library.engines import registry
 from library.models import Photo
 
 FAILURES_SHOWN = 100
@@ -19,7 +18,7 @@ FAILURES_SHOWN = 100
 @require_safe
 def status(request: HttpRequest) -> HttpResponse:
     """How the library stands. What names files is for the owner only."""
-    context: dict[str, Any] = {"progress": books.progress(), "engines": registry().status()}
+    context: dict[str, Any] = {"progress": books.progress(), "engines": books.engines()}
     context["steps"] = books.steps()
     if getattr(request.user, "is_staff", False):
         failed = Photo.objects.filter(state=Photo.State.FAILED)
@@ -50,6 +49,6 @@ def stats(request: HttpRequest) -> JsonResponse:
             "per_minute": now.per_minute,
             "seconds_left": now.seconds_left,
             "steps": books.steps(),
-            "engines": {engine.port: engine.live for engine in registry().status()},
+            "engines": {engine.port: engine.live for engine in books.engines()},
         }
     )

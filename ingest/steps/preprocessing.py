@@ -9,7 +9,7 @@ import os
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from datetime import UTC
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -100,7 +100,7 @@ def preprocess(found: ReadFile) -> Preprocessed:
         preview_long_edge=settings.PREVIEW_SIZE,
         thumbnail_long_edge=settings.THUMBNAIL_SIZE,
     )
-    metadata = _metadata(found.path, original, picture)
+    metadata = _metadata(found.path, original)
     write_atomic(rendition_path(original.sha256, "preview"), renditions.preview)
     write_atomic(rendition_path(original.sha256, "thumbnail"), renditions.thumbnail)
     return Preprocessed(_fields(picture, renditions, metadata), "", _milliseconds_since(started))
@@ -114,13 +114,13 @@ def _shown(path: bytes) -> str:
     return path.decode("utf-8", "replace")
 
 
-def _metadata(path: bytes, original: Original, picture: Picture) -> PhotoMetadata:
+def _metadata(path: bytes, original: Original) -> PhotoMetadata:
     return read_metadata(
         original.data,
-        format=picture.format,
-        filename=os.path.basename(path),  # noqa: PTH119 - bytes
-        file_mtime=datetime.fromtimestamp(original.mtime_ns / 1e9, UTC),
+        extension=extension_of(path),
+        file_name=os.path.basename(path),  # noqa: PTH119 - bytes
         sidecar=_sidecar(path),
+        file_mtime=original.mtime_ns / 1e9,
         fallback_timezone=ZoneInfo(settings.TIME_ZONE),
     )
 
@@ -147,7 +147,7 @@ def _fields(picture: Picture, renditions: Renditions, metadata: PhotoMetadata) -
         "taken_at": metadata.taken_at,
         "taken_local": local.replace(tzinfo=UTC) if local else metadata.taken_at,
         "taken_offset_minutes": metadata.offset_minutes,
-        "taken_source": metadata.taken_source,
+        "taken_source": metadata.taken_source or "",
         "latitude": metadata.latitude,
         "longitude": metadata.longitude,
         "altitude": metadata.altitude,
@@ -158,7 +158,7 @@ def _fields(picture: Picture, renditions: Renditions, metadata: PhotoMetadata) -
         "title": metadata.title,
         "description": metadata.description,
         "keywords": list(metadata.keywords),
-        "exif": metadata.exif,
+        "exif": dict(metadata.exif),
         "thumbhash": renditions.thumbhash,
         "colours": [asdict(colour) for colour in renditions.colours],
         "error_message": "",
