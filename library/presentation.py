@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from datetime import timedelta, timezone
+from fractions import Fraction
 from itertools import islice
+from typing import Any
 
 from library.models import Photo
 
@@ -74,3 +76,33 @@ def _rgb_triples(photo: Photo) -> list[tuple[int, int, int]]:
         red, green, blue = (min(max(int(value), 0), 255) for value in colour["rgb"])
         triples.append((red, green, blue))
     return triples
+
+
+def exposure(exif: dict[str, Any]) -> str:
+    """``1/250 s · f/2.8 · ISO 200 · 50 mm`` from the EXIF values that are there and make sense."""
+    seconds, f_number = _number(exif, "ExposureTime"), _number(exif, "FNumber")
+    sensitivity = _number(exif, "PhotographicSensitivity") or _number(exif, "ISOSpeedRatings")
+    focal = _number(exif, "FocalLength")
+    parts = [
+        _shutter(seconds) if seconds else "",
+        f"f/{f_number:.2g}" if f_number else "",
+        f"ISO {sensitivity:.0f}" if sensitivity else "",
+        f"{focal:.4g} mm" if focal else "",
+    ]
+    return " · ".join(part for part in parts if part)
+
+
+def _shutter(seconds: float) -> str:
+    return f"1/{1 / seconds:.0f} s" if seconds < 0.4 else f"{seconds:.3g} s"
+
+
+def _number(exif: dict[str, Any], name: str) -> float | None:
+    """A positive number out of what cameras write: 200, "1/250", [200, 0]; None for anything else."""
+    value = exif.get(name)
+    if isinstance(value, list):
+        value = value[0] if value else None
+    try:
+        number = float(Fraction(str(value)))
+    except (ValueError, ZeroDivisionError, OverflowError):
+        return None
+    return number if number > 0 else None

@@ -45,6 +45,12 @@ def percent(value: float | None) -> str:
 
 
 @register.filter
+def thousands(number: int) -> str:
+    """12345 as ``12,345``."""
+    return f"{number:,}"
+
+
+@register.filter
 def minutes_and_seconds(seconds: int | None) -> str:
     """A waiting time as people say it: ``40 s``, ``3 min``, ``2 h 5 min``."""
     if seconds is None:

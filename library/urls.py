@@ -1,0 +1,18 @@
+"""Addresses of the library floor."""
+
+from __future__ import annotations
+
+from django.urls import path
+
+from library.views import duplicates, media, photo, timeline
+
+app_name = "library"
+
+urlpatterns = [
+    path("", timeline.timeline, name="timeline"),
+    path("photo/<int:pk>", photo.photo, name="photo"),
+    path("duplicates", duplicates.duplicates, name="duplicates"),
+    path("thumbnail/<int:pk>", media.thumbnail, name="thumbnail"),
+    path("preview/<int:pk>", media.preview, name="preview"),
+    path("original/<int:pk>", media.original, name="original"),
+]

@@ -1,0 +1,16 @@
+"""Faces for pages of the floors below: templates are put together at the top."""
+
+from __future__ import annotations
+
+from django import template
+
+from library.models import Photo
+from people.models import Face
+
+register = template.Library()
+
+
+@register.simple_tag
+def photo_faces(photo: Photo) -> list[Face]:
+    """The faces of a photo from left to right, without their embeddings."""
+    return list(Face.objects.filter(photo=photo).defer("embedding").order_by("x", "pk"))
