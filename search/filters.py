@@ -1,0 +1,175 @@
+"""``SearchQuery`` and a user → the photos that may be found at all.
+
+Access rights are the first condition and always there. Free text ranks and does not filter; everything
+else does: fields, ``-not`` words and alternatives that mix words with fields. Nearly identical photos are
+represented by the one they stand behind: words that only a hidden copy has do not find it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from django.contrib.postgres.search import SearchQuery as TsQuery
+from django.db.models import Exists, F, JSONField, OuterRef, Q, TextField, Value
+from django.db.models.functions import Cast, Concat, Lower
+
+from library.access import photos_for
+from library.models import Category, DetectedObject, Photo, PhotoQuerySet, Tag
+from people.models import FaceLabel, Person
+from search.models import SearchDocument
+from search.query import Atom, Field, SearchQuery, Term
+from search.text import fold, phrase, words
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+
+# Formats are stored as they are called by their decoder; raw ones by the name of their file extension.
+_RAW_FORMATS: Final = (
+    "3fr|arw|cr2|cr3|crw|dcr|dng|erf|iiq|kdc|mef|mos|mrw|nef|nrw|orf|pef|raf|raw|rw2|rwl|sr2|srf|srw|x3f"
+)
+_FORMATS: Final = {
+    "jpg": ["JPEG", "JPG", "MPO"],
+    "jpeg": ["JPEG", "JPG", "MPO"],
+    "tif": ["TIFF", "TIF"],
+    "tiff": ["TIFF", "TIF"],
+    "heic": ["HEIC", "HEIF"],
+    "heif": ["HEIC", "HEIF"],
+    "raw": _RAW_FORMATS.split("|"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Eligible:
+    """The photos that may be found, unordered, and what there is to say about the filters."""
+
+    photos: PhotoQuerySet
+    notices: tuple[str, ...] = ()
+
+
+def eligible(query: SearchQuery, user: AbstractBaseUser | AnonymousUser) -> Eligible:
+    """Apply the filters of the query to what this user may see.
+
+    Names (of tags, categories and people) are resolved here, folded like everything else; a name nobody
+    has matches nothing and is said in ``notices``.
+    """
+    photos = photos_for(user).shown().without_near_identical()
+    notices: list[str] = []
+    for clause in query.filters:
+        condition = Q()
+        for atom in clause.alternatives:
+            condition |= _condition(atom, notices)
+        photos = photos.exclude(condition) if clause.negated else photos.filter(condition)
+    return Eligible(photos, tuple(dict.fromkeys(notices)))
+
+
+def document_query(terms: Iterable[str], weights: str = "") -> TsQuery:
+    """Consecutive folded words as a ``tsquery``, as they are or by their English stems.
+
+    ``weights`` limits the match to fields of these weights (see ``search.indexing``).
+    """
+    text = phrase(terms, weights)
+    plain = TsQuery(text, config="simple", search_type="raw")
+    return plain | TsQuery(text, config="english", search_type="raw")
+
+
+def _condition(atom: Atom, notices: list[str]) -> Q:
+    if isinstance(atom, Term):
+        return _in_document(atom.words)
+    return _CONDITIONS[atom.name](atom, notices)
+
+
+def _in_document(terms: Iterable[str], weights: str = "") -> Q:
+    documents = SearchDocument.objects.filter(photo=OuterRef("pk"), document=document_query(terms, weights))
+    return Q(Exists(documents))
+
+
+def _tag(atom: Field, notices: list[str]) -> Q:
+    """Tags by name, and keywords that came with the file (case-insensitive)."""
+    found = _named(Tag.objects.values_list("pk", "name"), atom.words)
+    lower_keywords = Cast(Lower(Cast("keywords", TextField())), JSONField())
+    with_keyword = Photo.objects.alias(lower_keywords=lower_keywords).filter(
+        pk=OuterRef("pk"), lower_keywords__contains=Value([atom.value.lower()], JSONField())
+    )
+    tagged = DetectedObject.objects.filter(photo=OuterRef("pk"), tag__in=found)
+    return Q(Exists(tagged)) | Q(Exists(with_keyword))
+
+
+def _category(atom: Field, notices: list[str]) -> Q:
+    names = [(pk, name) for pk, *both in Category.objects.values_list("pk", "name", "slug") for name in both]
+    found = _named(names, atom.words)
+    if not found:
+        notices.append(f"There is no category “{atom.value}”.")
+    return Q(Exists(DetectedObject.objects.filter(photo=OuterRef("pk"), category__in=found)))
+
+
+def _text(atom: Field, notices: list[str]) -> Q:
+    """Text in the picture, or its description: the words in their order."""
+    return _in_document(atom.words, weights="B")
+
+
+def _camera(atom: Field, notices: list[str]) -> Q:
+    """Every word of the value is somewhere in maker and model."""
+    name = Lower(Concat(F("camera_make"), Value(" "), F("camera_model")))
+    cameras = Photo.objects.alias(camera_name=name).filter(pk=OuterRef("pk"))
+    for word in fold(atom.value).split():
+        cameras = cameras.filter(camera_name__contains=word)
+    return Q(Exists(cameras))
+
+
+def _type(atom: Field, notices: list[str]) -> Q:
+    name = fold(atom.value).removeprefix(".")
+    condition = Q()
+    for file_format in _FORMATS.get(name, [name]):
+        condition |= Q(format__iexact=file_format)
+    return condition
+
+
+def _person(atom: Field, notices: list[str]) -> Q:
+    """People whose name has all these words. Each face is who its last standing label says."""
+    wanted = set(atom.words)
+    names = Person.objects.filter(hidden=False).values_list("pk", "name")
+    found = [pk for pk, name in names if wanted <= set(words(name))]
+    if not found:
+        notices.append(f"Nobody is called “{atom.value}”.")
+    later = FaceLabel.objects.filter(face=OuterRef("face"), at__gte=OuterRef("at"), pk__gt=OuterRef("pk"))
+    undone = later.filter(
+        Q(verdict=FaceLabel.Verdict.CONFIRMED)
+        | Q(verdict=FaceLabel.Verdict.REJECTED, person=OuterRef("person"))
+    )
+    labels = FaceLabel.objects.filter(
+        ~Exists(undone), verdict=FaceLabel.Verdict.CONFIRMED, person__in=found, face__photo=OuterRef("pk")
+    )
+    return Q(Exists(labels))
+
+
+def _before(atom: Field, notices: list[str]) -> Q:
+    return Q(taken_local__lt=atom.period[0])
+
+
+def _after(atom: Field, notices: list[str]) -> Q:
+    return Q(taken_local__gte=atom.period[0])
+
+
+def _year(atom: Field, notices: list[str]) -> Q:
+    start, end = atom.period
+    return Q(taken_local__gte=start, taken_local__lt=end)
+
+
+_CONDITIONS: Final[dict[str, Callable[[Field, list[str]], Q]]] = {
+    "tag": _tag,
+    "category": _category,
+    "text": _text,
+    "camera": _camera,
+    "type": _type,
+    "person": _person,
+    "before": _before,
+    "after": _after,
+    "year": _year,
+}
+
+
+def _named(rows: Iterable[tuple[int, str]], wanted: list[str]) -> list[int]:
+    """The keys of the rows whose name has exactly these words."""
+    return [pk for pk, name in rows if words(name) == wanted]

@@ -1,0 +1,154 @@
+"""Free text → a vector in the active image space, and how similar unrelated texts and pictures are there.
+
+Cosines of different models lie on different scales (CLIP: about 0.15 for what is unrelated, 0.3 for what
+matches; SigLIP: about 0 and 0.1), so a fixed threshold cannot work. The scale is measured instead: the
+similarities between ``REFERENCES``, texts about very different things, and a sample of the library's own
+photos. Nearly all of these pairs are unrelated. Their median is the centre; the spread is taken on its left
+side (median minus 16th percentile, one standard deviation of a normal distribution), where the few pairs
+that do match cannot widen it. This works for three photos as for a million, and for a library in which
+most photos match the query, which the query's own distribution would not.
+
+From centre and spread follow two numbers (``Scale``):
+
+- the gate: the best photo must stand clear of the best that n unrelated photos would give by chance, which
+  for normal noise is about sqrt(2 ln n) spreads (extreme value theory), and at least ``CLEAR`` spreads.
+  Otherwise nothing matches: words the model does not know rank flat.
+- the cut: what is kept then is at least ``KEPT`` spreads clear, and at least half way from the centre to
+  the best.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cache, lru_cache
+from pathlib import Path
+
+import numpy as np
+from django.db import connection
+from pgvector import Vector
+
+from library import engines
+from library.models import EmbeddingSpace
+from search.results import Notice
+from vision.errors import EngineFailed, EngineUnavailable
+from vision.ports import TextEmbedder
+from vision.results import Vectors
+
+REFERENCES = (
+    "a cat",
+    "a dog",
+    "a bird",
+    "a horse",
+    "a car",
+    "an aeroplane",
+    "a sailing boat",
+    "a castle",
+    "mountains with snow",
+    "the sea at sunset",
+    "a street at night",
+    "a birthday cake",
+    "a pizza",
+    "a cup of coffee",
+    "flowers in a garden",
+    "a printed receipt",
+    "a computer screen",
+    "a football match",
+    "a violin",
+    "a bride and groom",
+    "a sleeping baby",
+    "a submarine",
+    "a wooden chair",
+    "a map",
+)
+SAMPLE = 32
+CLEAR = 3.5
+KEPT = 2.5
+MIN_SPREAD = 0.01
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """How similar unrelated texts and pictures are in a space: the centre, and one standard deviation."""
+
+    centre: float
+    spread: float
+
+    def gate(self, photos: int) -> float:
+        """What the best of so many photos must reach for anything to match."""
+        return self.centre + self.spread * max(CLEAR, math.sqrt(2 * math.log(max(photos, 2))))
+
+    @property
+    def floor(self) -> float:
+        """What every photo that is kept must reach."""
+        return self.centre + self.spread * KEPT
+
+
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """A text in the active space."""
+
+    space_id: int
+    dimensions: int
+    vector: Vectors
+    scale: Scale
+
+
+def understand(text: str) -> Meaning | Notice:
+    """The vector of a text, or the reason why there is none and what helps.
+
+    Vectors are comparable only when the embedder that is live writes into the space that is active.
+    """
+    try:
+        embedder = engines.registry().text_embedder()
+        space = EmbeddingSpace.objects.active(EmbeddingSpace.Kind.IMAGE)
+        problem = _problem(embedder, space)
+        if space is None or problem is not None:
+            return problem or _NO_PHOTOS
+        vector = embedder.embed_texts([text])[0]
+        scale = _scale(space, _references(embedder))  # type: ignore[arg-type] # adapters hash by identity
+    except EngineUnavailable as error:
+        return Notice(f"Searching by meaning is off: {error.reason}", error.remedy)
+    except EngineFailed as error:
+        return Notice(f"Searching by meaning failed: {error}", "Run `manage.py library_status`.")
+    return Meaning(space.pk, space.dimensions, vector, scale)
+
+
+_NO_PHOTOS = Notice(
+    "Searching by meaning is off: no photo was looked at by the model yet.", "Run `manage.py process`."
+)
+
+
+def _problem(embedder: TextEmbedder, space: EmbeddingSpace | None) -> Notice | None:
+    if space is None:
+        return _NO_PHOTOS
+    live = embedder.space
+    if (live.engine, live.model, live.dimensions) == (space.engine, space.model, space.dimensions):
+        return None
+    return Notice(
+        f"Searching by meaning is off: the photos were looked at by {space.engine}/{space.model}, "
+        f"but {live.engine}/{live.model} is what runs now.",
+        "Run `manage.py process` to look at them again, or set the former model.",
+    )
+
+
+@lru_cache(maxsize=2)
+def _references(embedder: TextEmbedder) -> Vectors:
+    """Embedded once for every embedder of the process."""
+    return embedder.embed_texts(list(REFERENCES))
+
+
+@cache
+def _sample_statement() -> str:
+    return (Path(__file__).parent / "sql" / "sample.sql").read_text(encoding="utf-8")
+
+
+def _scale(space: EmbeddingSpace, references: Vectors) -> Scale:
+    with connection.cursor() as cursor:
+        cursor.execute(_sample_statement(), {"space": space.pk, "size": SAMPLE})
+        rows = cursor.fetchall()
+    if not rows:
+        return Scale(0.0, 1.0)
+    photos = np.stack([Vector.from_text(vector).to_numpy() for (vector,) in rows])
+    low, centre = np.percentile(photos @ references.T, (16, 50))
+    return Scale(float(centre), max(float(centre - low), MIN_SPREAD))

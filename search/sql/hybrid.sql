@@ -1,0 +1,79 @@
+-- The ranking: photos by words and by meaning, fused by reciprocal rank.
+--
+-- Filled in by search.hybrid (numbers and SQL of our own, never what was typed):
+--   {eligible}      SELECT of the photos that may be found: access rights and filters
+--   {distance}      cosine distance of e.vector to the query, exact, or as the HNSW index of the space has it
+--   {space}         the embedding space; a literal, because the index is partial
+-- Parameters:
+--   by_words        whether to search by words; words: the text of the tsquery
+--   by_meaning      whether to search by meaning
+--   gate            similarity the best photo must reach, else nothing matches
+--   floor           similarity every photo must reach
+--   centre          similarity of unrelated pictures
+--   candidates      how many photos at most are found by meaning
+--   window          how many photos at most are found by words, and how many can be paged through
+--   k               the constant of reciprocal rank fusion
+--   size, start     the page
+WITH eligible (photo_id) AS NOT MATERIALIZED (
+    {eligible}
+),
+-- A query of stop words alone has no stems; OR with nothing is the other side.
+wanted AS (
+    SELECT to_tsquery('simple', %(words)s) || to_tsquery('english', %(words)s) AS query
+),
+-- Weights are PostgreSQL's: A 1, B 0.4, C 0.2, D 0.1; 1 divides by the logarithm of the length.
+matching AS (
+    SELECT d.photo_id, ts_rank_cd(d.document, wanted.query, 1) AS relevance
+    FROM search_searchdocument AS d, wanted
+    WHERE %(by_words)s
+      AND d.document @@ wanted.query
+      AND d.photo_id IN (SELECT photo_id FROM eligible)
+    ORDER BY relevance DESC, d.photo_id DESC
+    LIMIT %(window)s
+),
+-- Equals have equal ranks, so that the other side decides between them.
+keyword AS (
+    SELECT photo_id, rank() OVER (ORDER BY relevance DESC) AS rank
+    FROM matching
+),
+nearest AS MATERIALIZED (
+    SELECT e.photo_id, {distance} AS distance
+    FROM library_photoembedding AS e
+    WHERE %(by_meaning)s
+      AND e.space_id = {space}
+      AND e.photo_id IN (SELECT photo_id FROM eligible)
+    ORDER BY {distance}, e.photo_id
+    LIMIT %(candidates)s
+),
+best AS (
+    SELECT 1 - min(distance) AS similarity
+    FROM nearest
+),
+-- See search.semantics for the gate and the cut.
+semantic AS (
+    SELECT
+        nearest.photo_id,
+        1 - nearest.distance AS similarity,
+        (1 - nearest.distance - %(centre)s) / nullif(best.similarity - %(centre)s, 0) AS strength,
+        rank() OVER (ORDER BY nearest.distance) AS rank
+    FROM nearest, best
+    WHERE best.similarity >= %(gate)s
+      AND 1 - nearest.distance >= greatest(%(floor)s, (%(centre)s + best.similarity) / 2)
+),
+fused AS (
+    SELECT
+        photo_id,
+        keyword.rank AS keyword_rank,
+        semantic.rank AS semantic_rank,
+        semantic.similarity,
+        semantic.strength,
+        coalesce(1::float8 / (%(k)s + keyword.rank), 0)
+        + coalesce(1::float8 / (%(k)s + semantic.rank), 0) AS score
+    FROM keyword FULL JOIN semantic USING (photo_id)
+)
+SELECT
+    photo_id, score, keyword_rank, semantic_rank, similarity, strength,
+    least(count(*) OVER (), %(window)s) AS total
+FROM fused
+ORDER BY score DESC, keyword_rank NULLS LAST, photo_id DESC
+LIMIT %(size)s OFFSET %(start)s;
