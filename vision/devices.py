@@ -1,0 +1,143 @@
+"""Where the engines run: processor or graphics card, how many threads, how much memory they hold."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from vision.config import EngineConfig
+from vision.errors import EngineUnavailable
+
+CUDA_PROVIDER = "CUDAExecutionProvider"
+CPU_PROVIDER = "CPUExecutionProvider"
+MEBIBYTE = 1024 * 1024
+_CGROUP_QUOTA = Path("/sys/fs/cgroup/cpu.max")
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryReport:
+    """Memory in MiB: of this process, and of the cards (empty without a card)."""
+
+    process_mib: int
+    gpus: tuple[str, ...] = ()
+
+
+def usable_cpus() -> int:
+    """Cores this process may use: its affinity, and the container's quota (cgroup v2) when one is set."""
+    try:
+        cores = len(os.sched_getaffinity(0))
+    except AttributeError:  # not Linux
+        cores = os.cpu_count() or 1
+    try:
+        quota, period = _CGROUP_QUOTA.read_text(encoding="ascii").split()
+    except (OSError, ValueError):
+        return cores
+    if not quota.isdigit():
+        return cores
+    return max(1, min(cores, round(int(quota) / int(period))))
+
+
+def thread_count(config: EngineConfig) -> int:
+    """Threads one engine may use: ``config.threads``, or every usable core when that is 0."""
+    return config.threads if config.threads > 0 else usable_cpus()
+
+
+def worker_environment(config: EngineConfig) -> dict[str, str]:
+    """Environment variables to set before a worker starts.
+
+    Waiting threads must sleep: on a machine that does other things as well, threads that spin while they wait
+    cost two thirds of the throughput. The libraries read these variables when they are loaded, so they
+    have to be set by whoever starts the process.
+    """
+    threads = str(thread_count(config))
+    return {
+        "OMP_WAIT_POLICY": "PASSIVE",
+        "GOMP_SPINCOUNT": "0",
+        "OMP_NUM_THREADS": threads,
+        "OPENBLAS_NUM_THREADS": threads,
+        "MKL_NUM_THREADS": threads,
+        # The tokenizers' thread pool does not survive a fork; our batches of text are small.
+        "TOKENIZERS_PARALLELISM": "false",
+        # A missing model is found by looking for its files, never by a download that fails.
+        "HF_HUB_OFFLINE": "1",
+    }
+
+
+def onnx_providers(config: EngineConfig) -> list[str]:
+    """ONNX Runtime's execution providers in order of preference, by ``config.device``.
+
+    Raises EngineUnavailable when the graphics card is asked for and this ONNX Runtime cannot use one.
+    """
+    if config.device == "cpu":
+        return [CPU_PROVIDER]
+    import onnxruntime
+
+    if CUDA_PROVIDER in onnxruntime.get_available_providers():
+        return [CUDA_PROVIDER, CPU_PROVIDER]
+    if config.device == "cuda":
+        raise _no_cuda("the installed ONNX Runtime has no CUDA provider")
+    return [CPU_PROVIDER]
+
+
+def onnx_session(model: Path, config: EngineConfig, *, arena: bool = True) -> Any:
+    """Load an ONNX model as an ``onnxruntime.InferenceSession`` on the configured device.
+
+    Raises EngineUnavailable when the file is no ONNX model this runtime can load, or when the card that was
+    asked for cannot be used (ONNX Runtime itself falls back to the processor without a word).
+    ``arena=False`` gives memory back after each run: for models whose inputs change size all the time.
+    """
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = thread_count(config)
+    options.inter_op_num_threads = 1
+    options.enable_cpu_mem_arena = arena
+    options.log_severity_level = 4
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.add_session_config_entry("session.inter_op.allow_spinning", "0")
+    try:
+        session = onnxruntime.InferenceSession(str(model), options, providers=onnx_providers(config))
+    except EngineUnavailable:
+        raise
+    except Exception as error:  # ONNX Runtime's errors share no base class
+        raise EngineUnavailable(
+            f"ONNX Runtime cannot load {model}: {error}",
+            "Fetch the file again: it may be incomplete, a Git LFS pointer, or lack its external data.",
+        ) from error
+    if config.device == "cuda" and session.get_providers()[:1] != [CUDA_PROVIDER]:
+        raise _no_cuda("the CUDA provider could not start")
+    return session
+
+
+def memory_report() -> MemoryReport:
+    """Memory held now, for the status page."""
+    resident = psutil.Process().memory_info().rss
+    return MemoryReport(process_mib=resident // MEBIBYTE, gpus=tuple(_gpu_lines()))
+
+
+def _no_cuda(why: str) -> EngineUnavailable:
+    return EngineUnavailable(
+        f"DEVICE=cuda is set, but {why}.",
+        "Set DEVICE=auto or DEVICE=cpu, or replace onnxruntime by onnxruntime-gpu (never install both).",
+    )
+
+
+def _gpu_lines() -> Sequence[str]:
+    """``name: used of total MiB`` a card, from the driver's own tool; nothing when there is none."""
+    tool = shutil.which("nvidia-smi")
+    if tool is None:
+        return ()
+    query = [tool, "--query-gpu=name,memory.used,memory.total", "--format=csv,noheader,nounits"]
+    try:
+        answer = subprocess.run(query, capture_output=True, text=True, timeout=10, check=True)  # noqa: S603
+    except (OSError, subprocess.SubprocessError):
+        return ()
+    rows = (line.split(", ") for line in answer.stdout.splitlines())
+    return [f"{row[0]}: {row[1]} of {row[2]} MiB" for row in rows if len(row) == 3]
