@@ -1,0 +1,157 @@
+"""From the configuration to the engines of this process: made when first asked for, and kept."""
+
+from __future__ import annotations
+
+import os
+import threading
+import weakref
+from collections.abc import Callable, Sequence
+from importlib.util import find_spec
+from typing import TypeVar
+
+from vision.config import EngineConfig
+from vision.embedders.onnx_clip import OnnxClip
+from vision.errors import EngineUnavailable
+from vision.faces.dlib_faces import DlibFaces
+from vision.ports import (
+    Engine,
+    FaceAnalyzer,
+    ImageEmbedder,
+    PerceptualHasher,
+    TextEmbedder,
+    TextReader,
+    VectorTagger,
+)
+from vision.readers.rapid_ocr import RapidOcrReader
+from vision.results import EngineStatus
+from vision.taggers.zero_shot import ZeroShotTagger
+
+PORTS = ("embedder", "tagger", "reader", "faces", "hasher")
+
+E = TypeVar("E", bound=Engine)
+
+
+class Registry:
+    """The engines behind the ports, one of each a process. Safe to use from several threads.
+
+    Every call looks afresh whether the engine can run (a few file checks, about a millisecond), so
+    weights that arrive, change or vanish while the process runs are noticed; what is loaded stays loaded as
+    long as its identity does. A forked child starts without its parent's engines, whose
+    threads stayed behind.
+    """
+
+    def __init__(self, config: EngineConfig) -> None:
+        self.config = config
+        self._engines: dict[str, Engine] = {}
+        self._lock = threading.RLock()
+        _ALL.add(self)
+
+    def image_embedder(self) -> ImageEmbedder:
+        """Raises EngineUnavailable with reason and remedy; so do all the others."""
+        return self._clip()
+
+    def text_embedder(self) -> TextEmbedder:
+        """The same engine as the image embedder; it loads only what texts need."""
+        return self._clip()
+
+    def tagger(self, vocabulary: Sequence[str]) -> VectorTagger:
+        """The tagger for these words. Raises EngineUnavailable without words or without an embedder."""
+        embedder = self._clip()
+        if not vocabulary:
+            raise EngineUnavailable("The tag vocabulary is empty.", "Add tags to categories in the admin.")
+        return self._current("tagger", lambda: ZeroShotTagger(embedder, vocabulary, self.config))
+
+    def reader(self) -> TextReader:
+        """The OCR engine."""
+        return self._current("reader", lambda: RapidOcrReader(self.config))
+
+    def faces(self) -> FaceAnalyzer:
+        """The face engine."""
+        return self._current("faces", lambda: DlibFaces(self.config))
+
+    def hasher(self) -> PerceptualHasher:
+        """The perceptual hash."""
+        return self._current("hasher", _hasher)
+
+    def engine_id(self, port: str, vocabulary: Sequence[str] | None = None) -> str | None:
+        """Today's identity of the engine behind a port, None when it cannot run. Loads no model.
+
+        ``vocabulary`` is needed for ``tagger`` only. Raises ValueError for a port that does not exist.
+        """
+        try:
+            return self._engine(port, vocabulary).engine_id
+        except EngineUnavailable:
+            return None
+
+    def status(self, vocabulary: Sequence[str] | None = None) -> list[EngineStatus]:
+        """Every port: live, or why not and what helps. Loads no model.
+
+        Without a vocabulary the tagger is reported by its embedder alone.
+        """
+        return [self._status(port, vocabulary) for port in PORTS]
+
+    def _status(self, port: str, vocabulary: Sequence[str] | None) -> EngineStatus:
+        try:
+            if port == "tagger" and vocabulary is None:
+                engine_id = f"zero_shot/{self._clip().engine_id}"
+            else:
+                engine_id = self._engine(port, vocabulary).engine_id
+        except EngineUnavailable as error:
+            return EngineStatus(port=port, engine="", live=False, reason=error.reason, remedy=error.remedy)
+        return EngineStatus(port=port, engine=engine_id, live=True)
+
+    def _engine(self, port: str, vocabulary: Sequence[str] | None) -> Engine:
+        if port == "tagger":
+            return self.tagger(vocabulary or ())
+        makers: dict[str, Callable[[], Engine]] = {
+            "embedder": self._clip,
+            "reader": self.reader,
+            "faces": self.faces,
+            "hasher": self.hasher,
+        }
+        if port not in makers:
+            raise ValueError(f"There is no port {port!r}; there are {', '.join(PORTS)}.")
+        return makers[port]()
+
+    def _clip(self) -> OnnxClip:
+        return self._current("embedder", lambda: OnnxClip(self.config.clip_onnx_dir, self.config))
+
+    def _current(self, port: str, make: Callable[[], E]) -> E:
+        """The kept engine when its identity is still today's, otherwise a new one (its models load later)."""
+        fresh = make()
+        with self._lock:
+            kept = self._engines.get(port)
+            if isinstance(kept, type(fresh)) and kept.engine_id == fresh.engine_id:
+                return kept
+            self._engines[port] = fresh
+            return fresh
+
+    def _forget(self) -> None:
+        """In a forked child: new lock (the old one may be held by a thread that is gone), no engines.
+
+        The old engines are kept aside, not freed: freeing would wait for threads that are not here.
+        """
+        _LEFT_BEHIND.append(self._engines)
+        self._lock = threading.RLock()
+        self._engines = {}
+
+
+_ALL: weakref.WeakSet[Registry] = weakref.WeakSet()
+_LEFT_BEHIND: list[dict[str, Engine]] = []
+
+
+def _forget_in_child() -> None:
+    for registry in list(_ALL):
+        registry._forget()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_in_child)
+
+
+def _hasher() -> PerceptualHasher:
+    if find_spec("pdqhash") is None:
+        raise EngineUnavailable("The package pdqhash is not installed.", "Run `make install` (it needs g++).")
+    from vision.hashing import PdqHasher
+
+    return PdqHasher()
