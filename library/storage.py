@@ -26,9 +26,7 @@ def original_path(file: PhotoFile) -> bytes:
     return os.path.join(bytes(file.root.path), bytes(file.relative_path))  # noqa: PTH118 - bytes, not text
 
 
-def open_original(
-    photo: Photo, *, files: Iterable[PhotoFile] | None = None
-) -> tuple[PhotoFile, BinaryIO]:
+def open_original(photo: Photo, *, files: Iterable[PhotoFile] | None = None) -> tuple[PhotoFile, BinaryIO]:
     """Open the first file of the photo that is there, for reading only; ``files`` limits the choice.
 
     Raises OriginalMissing when none can be opened.
