@@ -127,7 +127,9 @@ def describe(error: Exception) -> str:
     text = argument.decode("utf-8", "replace") if isinstance(argument, bytes) else str(error)
     text = " ".join(text.split())
     # Pillow and libheif raise RuntimeError and OSError with sentences; a bare KeyError needs its name.
-    known = isinstance(error, OSError | SyntaxError | RuntimeError | rawpy.LibRawError)
+    if isinstance(error, rawpy.LibRawError | rawpy.NotSupportedError):
+        return f"LibRaw: {text}"
+    known = isinstance(error, OSError | SyntaxError | RuntimeError)
     return text if text and known else f"{type(error).__name__}: {text}".rstrip(": ")
 
 
