@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import logging
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -14,7 +16,7 @@ from tqdm import tqdm
 
 from ingest.foreground import drain
 from ingest.models import ScanSession
-from ingest.progress import progress
+from ingest.progress import Progress, progress
 from ingest.roots import RootRefused, ScanTarget, register_folder, scan
 from library.models import Photo, Root
 from photos_project.supervisor import stop_signals
@@ -83,24 +85,49 @@ def session_as_dict(session: ScanSession) -> dict[str, Any]:
     }
 
 
+LINE_SECONDS = 15.0
+
+
+class ProgressDisplay:
+    """How far the library is, on stderr: a bar at a terminal, a line now and then in a log file."""
+
+    def __init__(self, bar: tqdm[Any] | None) -> None:
+        self._bar = bar
+        self._line_at = 0.0
+
+    def show(self, now: Progress) -> None:
+        """Bring the display up to date."""
+        words = f"{now.finished} of {now.total} photos"
+        if self._bar is not None:
+            self._bar.n = now.percent
+            self._bar.set_postfix_str(words, refresh=True)
+        elif time.monotonic() >= self._line_at:
+            self._line_at = time.monotonic() + LINE_SECONDS
+            print(f"Understanding photos: {now.percent} %, {words}", file=sys.stderr)  # noqa: T201
+
+
 @contextmanager
-def progress_bar() -> Iterator[tqdm[Any]]:
-    """A bar over all photos that are not finished."""
-    with tqdm(desc="Understanding photos", total=progress().in_progress, unit=" photos", disable=None) as bar:
-        yield bar
+def progress_display() -> Iterator[ProgressDisplay]:
+    """A display for the time of a block. Logs of single photos would tear a bar apart: errors only."""
+    if not sys.stderr.isatty():
+        yield ProgressDisplay(None)
+        return
+    before = {name: logging.getLogger(name).level for name in ("", "django-q")}
+    for name in before:
+        logging.getLogger(name).setLevel(logging.ERROR)
+    form = "{desc}: {percentage:3.0f} %|{bar}| {elapsed}{postfix}"
+    try:
+        with tqdm(desc="Understanding photos", total=100, bar_format=form) as bar:
+            yield ProgressDisplay(bar)
+    finally:
+        for name, level in before.items():
+            logging.getLogger(name).setLevel(level)
 
 
 def process_all() -> bool:
     """Drain both lanes with a progress bar; say whether it came to its end (and was not interrupted)."""
-    with stop_signals() as should_stop, progress_bar() as bar:
-
-        def advance(_finished: int) -> None:
-            now = progress()
-            bar.total = max(bar.total or 0, now.in_progress)
-            bar.n = bar.total - now.in_progress
-            bar.refresh(nolock=True)
-
-        drain(should_stop=should_stop, on_finished=advance)
+    with stop_signals() as should_stop, progress_display() as display:
+        drain(should_stop=should_stop, on_progress=lambda: display.show(progress()))
         interrupted = should_stop()
     if interrupted:
         print("Stopped. Run the same command again to go on.", file=sys.stderr)  # noqa: T201

@@ -48,12 +48,12 @@ class FilesLane:
         *,
         threads: int = 1,
         should_stop: Callable[[], bool] = never,
-        on_finished: Callable[[int], object] = bool,
+        on_progress: Callable[[], object] = bool,
     ) -> None:
         self._worker = Worker.this_process()
         self._threads = threads
         self._should_stop = should_stop
-        self._on_finished = on_finished
+        self._on_progress = on_progress
 
     def run(self) -> int:
         """Work; returns the number of photos finished."""
@@ -91,7 +91,7 @@ class FilesLane:
             futures[found.source.photo_id] = pool.submit(preprocess, found)
         results = {pk: future.result() for pk, future in futures.items()}
         enter(self._worker, reads, results)
-        self._on_finished(len(reads))
+        self._on_progress()
         return len(reads)
 
 
@@ -105,7 +105,8 @@ def _sources(ids: Sequence[int]) -> list[Source]:
 def _owners(reads: Sequence[ReadFile]) -> dict[str, int]:
     """Which photo has which of these contents already."""
     hashes = [found.sha256 for found in reads if found.sha256]
-    return dict(Photo.objects.filter(sha256__in=hashes).values_list("sha256", "pk"))
+    owners = Photo.objects.filter(sha256__in=hashes).values_list("sha256", "pk")
+    return {sha256: pk for sha256, pk in owners if sha256}
 
 
 @transaction.atomic

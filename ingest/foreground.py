@@ -9,15 +9,16 @@ from ingest.runner import ModelsLane
 from library.models import Photo
 
 
-def drain(*, should_stop: Callable[[], bool], on_finished: Callable[[int], object] = bool) -> None:
+def drain(*, should_stop: Callable[[], bool], on_progress: Callable[[], object] = bool) -> None:
     """Work until nothing is left: first the files, so that everything is visible, then the models.
 
-    ``on_finished`` gets the number of photos that left the pipeline, batch by batch.
+    ``on_progress`` is called whenever something was entered in the books.
     """
     check_stale = True
     while not should_stop():
-        FilesLane(threads=file_threads(), should_stop=should_stop).run()
-        done = ModelsLane(should_stop=should_stop, on_finished=on_finished, check_stale=check_stale).run()
+        FilesLane(threads=file_threads(), should_stop=should_stop, on_progress=on_progress).run()
+        models = ModelsLane(should_stop=should_stop, on_progress=on_progress, check_stale=check_stale)
+        done = models.run()
         check_stale = False
         left = Photo.objects.exclude(state__in=Photo.FINAL_STATES).filter(lease_until__isnull=True)
         if not done and not left.exists():

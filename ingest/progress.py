@@ -10,6 +10,7 @@ from django.db.models import Avg, Count, Q, Sum
 from django.utils import timezone
 
 from ingest.models import ScanSession, StepRun
+from ingest.states import PIPELINE
 from library.engines import registry
 from library.models import Photo, TagMapping
 from vision.results import EngineStatus
@@ -42,8 +43,12 @@ class Progress:
 
     @property
     def percent(self) -> int:
-        """0..100; 100 only when everything is finished."""
-        return 100 if not self.in_progress else int(100 * self.finished / self.total)
+        """0..100 by the steps done, so that it moves while a batch is under way; 100 only at the end."""
+        if not self.in_progress:
+            return 100
+        share = {state.value: position / len(PIPELINE) for position, state in enumerate(PIPELINE)}
+        done = sum(n * share.get(state, 1.0) for state, n in self.by_state.items())
+        return min(99, int(100 * done / self.total))
 
     @property
     def running(self) -> bool:
@@ -81,7 +86,7 @@ def _per_minute() -> float | None:
 def steps() -> list[dict[str, Any]]:
     """For each step of the ledger: how many are done, failed, skipped, to be run; time a photo and in all."""
     counts = {status.value: Count("pk", filter=Q(status=status)) for status in StepRun.Status}
-    rows = (
+    rows: Any = (
         StepRun.objects.order_by()
         .values("step")
         .annotate(

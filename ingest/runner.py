@@ -59,14 +59,14 @@ class ModelsLane:
         self,
         *,
         should_stop: Callable[[], bool] = never,
-        on_finished: Callable[[int], object] = bool,
+        on_progress: Callable[[], object] = bool,
         batch_size: int | None = None,
         check_stale: bool = True,
     ) -> None:
         self._check_stale = check_stale
         self._worker = Worker.this_process()
         self._should_stop = should_stop
-        self._on_finished = on_finished
+        self._on_progress = on_progress
         self._batch_size = batch_size or settings.BATCH_SIZE
 
     def run(self) -> int:
@@ -91,8 +91,8 @@ class ModelsLane:
         ids = leases.claim(self._worker, Photo.MODELS_LANE_STATES, self._batch_size)
         if not ids:
             return None
-        photos = Photo.objects.filter(pk__in=ids).order_by("priority", "pk")
-        items = {item.photo_id: item for item in make_items(list(photos.values_list("pk", "sha256")))}
+        photos = Photo.objects.filter(pk__in=ids).order_by("priority", "pk").values_list("pk", "sha256")
+        items = {item.photo_id: item for item in make_items([(pk, sha or "") for pk, sha in photos])}
         batch = Batch(items, _due(list(items)))
         pictures: set[int] = set()
         for step in STEPS:
@@ -109,6 +109,7 @@ class ModelsLane:
             if due:
                 outcome = self._run_step(step, due, batch)
                 ledger.record(self._worker, outcome, step.save, batch.next_states(position))
+                self._on_progress()
             if self._should_stop():
                 self._give_back(batch)
                 return 0
@@ -118,7 +119,6 @@ class ModelsLane:
         ledger.finish(self._worker, ready)
         for item in batch.items.values():
             item.release()
-        self._on_finished(len(ready))
         return len(ready)
 
     def _run_step(self, step: ModelStep, due: Sequence[Item], batch: Batch) -> StepOutcome:

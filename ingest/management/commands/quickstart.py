@@ -11,7 +11,15 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
 
 from ingest import tasks
-from ingest.console import print_json, process_all, progress_bar, scan_all, session_as_dict, targets_for, tell
+from ingest.console import (
+    print_json,
+    process_all,
+    progress_display,
+    scan_all,
+    session_as_dict,
+    targets_for,
+    tell,
+)
 from ingest.progress import progress, summary
 from ingest.serving import make_supervisor
 from ingest.setup import Owner, prepare
@@ -73,11 +81,9 @@ class Command(BaseCommand):
 
     def _watch(self, supervisor: Supervisor, stopping: Callable[[], bool]) -> None:
         """Show progress until everything is processed, then wait for Ctrl-C."""
-        with progress_bar() as bar:
+        with progress_display() as display:
             while not stopping() and (now := progress()).running:
-                bar.total = max(bar.total or 0, now.in_progress)
-                bar.n = bar.total - now.in_progress
-                bar.refresh()
+                display.show(now)
                 supervisor.poll()
                 time.sleep(1)
         if not stopping():
