@@ -1,8 +1,9 @@
 """``SearchQuery`` and a user → the photos that may be found at all.
 
-Access rights are the first condition and always there. Free text ranks and does not filter; everything
-else does: fields, ``-not`` words and alternatives that mix words with fields. Nearly identical photos are
-represented by the one they stand behind: words that only a hidden copy has do not find it.
+Access rights are the first condition and always there: what can be found is what the gallery of this user
+holds. Free text ranks and does not filter; everything else does: quoted words, fields, ``-not`` words and
+alternatives that mix words with fields. Nearly identical photos are represented by the one they stand
+behind: words that only a hidden copy has do not find it.
 """
 
 from __future__ import annotations
@@ -15,8 +16,8 @@ from django.contrib.postgres.search import SearchQuery as TsQuery
 from django.db.models import Exists, F, JSONField, OuterRef, Q, TextField, Value
 from django.db.models.functions import Cast, Concat, Lower
 
-from library.access import photos_for
 from library.models import Category, DetectedObject, Photo, PhotoQuerySet, Tag
+from library.timeline import gallery_photos
 from people.models import FaceLabel, Person
 from search.models import SearchDocument
 from search.query import Atom, Field, SearchQuery, Term
@@ -54,7 +55,7 @@ def eligible(query: SearchQuery, user: AbstractBaseUser | AnonymousUser) -> Elig
     Names (of tags, categories and people) are resolved here, folded like everything else; a name nobody
     has matches nothing and is said in ``notices``.
     """
-    photos = photos_for(user).shown().without_near_identical()
+    photos = gallery_photos(user)
     notices: list[str] = []
     for clause in query.filters:
         condition = Q()

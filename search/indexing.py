@@ -30,6 +30,9 @@ GAP = "zzheirloomgapzz"
 
 BATCH = 500
 
+MAX_TEXT = 400_000
+"""Characters of the text in a picture that are looked at; the limits below cut further."""
+
 # A position beyond 16,383 cannot be told from its neighbours, and a document must stay under 1 MB. Words are
 # there twice: 2 * (1,000 + 5,000 + 1,000 + 100) positions, 2 * 330 kB at most.
 _LIMITS = {"A": (1_000, 60_000), "B": (5_000, 200_000), "C": (1_000, 60_000), "D": (100, 10_000)}
@@ -100,7 +103,7 @@ def _add_tags(fields: dict[int, dict[str, list[list[str]]]]) -> None:
 
 def _add_text(fields: dict[int, dict[str, list[list[str]]]]) -> None:
     for pk, text in OcrText.objects.filter(photo__in=fields).values_list("photo", "text"):
-        fields[pk]["B"].insert(0, words(text))
+        fields[pk]["B"].insert(0, words(text[:MAX_TEXT]))
 
 
 def _add_names(fields: dict[int, dict[str, list[list[str]]]]) -> None:

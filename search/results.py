@@ -55,6 +55,11 @@ class Why:
     snippet: tuple[Fragment, ...] = ()
     tags: tuple[str, ...] = ()
 
+    @property
+    def matched_tags(self) -> tuple[str, ...]:
+        """The tags that words of the query matched."""
+        return tuple(match.value for match in self.matches if match.field == "tag")
+
     def as_dict(self) -> dict[str, Any]:
         """The same for JSON; the snippet as one string with ``**`` around what matched."""
         text = "".join(f"**{piece.text}**" if piece.matched else piece.text for piece in self.snippet)

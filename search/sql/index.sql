@@ -16,7 +16,7 @@ SELECT
         || setweight(to_tsvector('simple', d || gap) || to_tsvector('english', d || gap), 'D'),
         ARRAY(SELECT DISTINCT unnest(tsvector_to_array(to_tsvector('simple', gap) || to_tsvector('english', gap))))
     ),
-    now()
+    clock_timestamp()
 FROM unnest(%(photos)s::bigint[], %(A)s::text[], %(B)s::text[], %(C)s::text[], %(D)s::text[])
     AS given (photo_id, a, b, c, d)
 CROSS JOIN (SELECT ' ' || %(gap)s::text AS gap) AS constant

@@ -88,7 +88,12 @@ def photo_of(space: EmbeddingSpace) -> Callable[..., Photo]:
     """Make a photo that shows concepts, with its words, indexed."""
 
     def make(
-        *concepts: str, path: str = "", tags: Sequence[str] = (), text: str = "", **fields: Any
+        *concepts: str,
+        path: str = "",
+        tags: Sequence[str] = (),
+        text: str = "",
+        indexed: bool = True,
+        **fields: Any,
     ) -> Photo:
         photo = make_photo(path, **fields)
         for tag in tags:
@@ -96,7 +101,8 @@ def photo_of(space: EmbeddingSpace) -> Callable[..., Photo]:
         if text:
             add_text(photo, text)
         add_embedding(photo, list(concept_vector(*concepts, noise=photo.pk if not concepts else None)), space)
-        index_photos([photo.pk])
+        if indexed:
+            index_photos([photo.pk])
         return photo
 
     return make

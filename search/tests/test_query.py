@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from search.query import Clause, Field, Term, parse, period
@@ -31,6 +31,7 @@ PIECES = [
 typed = st.text() | st.lists(st.sampled_from(PIECES), max_size=12).map("".join)
 
 
+@settings(deadline=None)
 @given(typed)
 def test_every_text_is_a_query_that_prints_back_to_itself(text):
     query = parse(text)
@@ -38,6 +39,7 @@ def test_every_text_is_a_query_that_prints_back_to_itself(text):
     assert str(parse(str(query))) == str(query)
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_folding_twice_changes_nothing(text):
     assert fold(fold(text)) == fold(text)

@@ -1,0 +1,87 @@
+"""The commands, by what they print."""
+
+from __future__ import annotations
+
+import json
+from io import StringIO
+
+import pytest
+from django.core.management import call_command
+from django.db import connection
+
+from library.models import EmbeddingSpace, PhotoEmbedding
+from library.tests.factories import add_tag, make_photo, make_root, make_user
+from search import hybrid
+from search.indexing import index_photos
+from search.query import parse
+from search.tests.conftest import concept_vector
+
+
+def run(*arguments, **options):
+    out, err = StringIO(), StringIO()
+    call_command(*arguments, stdout=out, stderr=err, **options)
+    return out.getvalue(), err.getvalue()
+
+
+@pytest.mark.django_db
+def test_search_prints_hits_for_people_and_for_scripts(no_embedder):
+    root = make_root(b"/pictures")
+    root.visible_to.add(make_user())
+    photo = make_photo("trips/café.jpg", root=root)
+    add_tag(photo, "coffee")
+    index_photos([photo.pk])
+    out, err = run("search", "cafe coffee", "--json")
+    (row,) = json.loads(out)
+    assert (row["photo"], row["path"]) == (photo.pk, "/pictures/trips/café.jpg")
+    assert row["score"] == pytest.approx(1 / 61, abs=1e-5)
+    assert row["why"]["keyword_rank"] == 1
+    assert {match["field"] for match in row["why"]["matches"]} == {"tag", "file"}
+    assert "Set CLIP_ONNX_DIR." in err
+    out, _ = run("search", "coffee", "--mode", "keyword")
+    assert "/pictures/trips/café.jpg  (tag: coffee)" in out
+    out, err = run("search", "nothing", "--mode", "keyword")
+    assert (out, err) == ("", "Nothing found.\n")
+    assert json.loads(run("search", "nothing", "--json")[0]) == []
+
+
+@pytest.mark.django_db
+def test_reindex_search_writes_what_is_missing_once():
+    for _ in range(3):
+        make_photo()
+    assert json.loads(run("reindex_search", "--json")[0]) == {"photos": 3, "changed": 3}
+    assert "3 photos, 0 documents changed" in run("reindex_search")[0]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_reindex_vectors_keeps_the_indexes_that_are_needed(embedder, photo_of, space, owner, monkeypatch):
+    for number in range(40):
+        photo_of(["cat", "dog"][number % 2])
+    exact = [hit.photo_id for hit in hybrid.search(parse("cat"), owner).hits]
+    assert _actions() == ["none"]
+    assert _actions("--threshold", "10") == ["built"]
+    assert _actions("--threshold", "10") == ["kept"]
+    assert _index_definition().endswith(f"WHERE (space_id = {space.pk})")
+
+    monkeypatch.setattr(hybrid, "EXACT_LIMIT", 10)
+    with connection.cursor() as cursor:
+        cursor.execute("SET enable_seqscan = off; SET enable_sort = off")
+    assert [hit.photo_id for hit in hybrid.search(parse("cat"), owner).hits] == exact
+    with connection.cursor() as cursor:
+        cursor.execute("RESET ALL")
+
+    EmbeddingSpace.objects.filter(pk=space.pk).update(status=EmbeddingSpace.Status.RETIRED)
+    assert _actions("--threshold", "10") == ["dropped"]
+    assert _index_definition() == ""
+    assert PhotoEmbedding.objects.count() == 40
+    assert concept_vector("cat").shape == (16,)
+
+
+def _actions(*arguments):
+    return [report["action"] for report in json.loads(run("reindex_vectors", "--json", *arguments)[0])]
+
+
+def _index_definition():
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT indexdef FROM pg_indexes WHERE indexname LIKE 'photo_embedding_hnsw_%'")
+        row = cursor.fetchone()
+    return row[0] if row else ""

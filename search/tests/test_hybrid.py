@@ -1,0 +1,339 @@
+"""Ranking: words, meaning, both; rights, filters, scale, and reasons."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from library.models import Category, EmbeddingSpace, Photo, PhotoEmbedding
+from library.tests.factories import add_tag, add_text, make_photo, make_root, make_user
+from search import hybrid
+from search.hybrid import search
+from search.indexing import index_photos
+from search.query import parse
+from search.results import MODES, Fragment, Match
+from search.tests.conftest import concept_vector
+
+
+def found(text, user, **options):
+    return [hit.photo_id for hit in search(parse(text), user, **options).hits]
+
+
+# --- Words --------------------------------------------------------------------------------------------------
+
+
+def test_a_tag_beats_text_and_text_beats_a_file_name(owner, no_embedder):
+    in_name = make_photo("receipt.jpg")
+    in_text = make_photo("a.jpg")
+    add_text(in_text, "receipt")
+    in_tag = make_photo("b.jpg")
+    add_tag(in_tag, "receipt")
+    index_photos([in_name.pk, in_text.pk, in_tag.pk])
+    assert found("receipt", owner) == [in_tag.pk, in_text.pk, in_name.pk]
+
+
+@pytest.mark.parametrize("text", ["cafe", "CAFÉ", "Café", "cafes", '"cafe central"', "central or nothing"])
+def test_accents_case_and_endings_do_not_matter(owner, no_embedder, text):
+    photo = make_photo("x.jpg", title="Café Central")
+    index_photos([photo.pk])
+    assert found(text, owner) == [photo.pk]
+
+
+def test_stop_words_do_not_stand_in_the_way(owner, no_embedder):
+    photo = make_photo("x.jpg", title="Dogs running on a beach")
+    index_photos([photo.pk])
+    assert found("the dog on the beach", owner) == [photo.pk]
+
+
+def test_phrases_exclusions_and_alternatives(owner, no_embedder):
+    bill = make_photo("a.jpg", title="vet bill")
+    other = make_photo("b.jpg", title="bill for the vet")
+    cat = make_photo("c.jpg", title="cat")
+    index_photos([bill.pk, other.pk, cat.pk])
+    assert set(found("vet bill", owner)) == {bill.pk, other.pk}
+    assert found('"vet bill"', owner) == [bill.pk]
+    assert found('bill -"vet bill"', owner) == [other.pk]
+    assert set(found('cat or "vet bill"', owner)) == {cat.pk, bill.pk}
+    assert found("-bill", owner) == [cat.pk]
+    assert found("-bill -cat", owner) == []
+
+
+def test_nearly_identical_copies_stand_behind_the_best_one(owner, no_embedder):
+    best = make_photo("a.jpg", title="castle")
+    copy = make_photo("b.jpg", title="castle", duplicate_of=best)
+    missing = make_photo("c.jpg", title="castle", missing_since=best.taken_at)
+    index_photos([best.pk, copy.pk, missing.pk])
+    assert found("castle", owner) == [best.pk]
+
+
+# --- Meaning ------------------------------------------------------------------------------------------------
+
+
+def test_meaning_finds_what_has_no_words(owner, embedder, photo_of):
+    cats = [photo_of("cat").pk, photo_of("cat").pk]
+    for _ in range(10):
+        photo_of("dog")
+    assert sorted(found("cat", owner)) == cats
+    assert found("cat", owner, mode="keyword") == []
+
+
+def test_a_word_the_model_does_not_know_means_nothing(owner, embedder, photo_of):
+    for number in range(30):
+        photo_of(*[("cat",), ("dog",), ()][number % 3])
+    assert found("zorblax", owner) == []
+    assert found("zorblax", owner, mode="semantic") == []
+
+
+def test_a_library_full_of_what_is_asked_for_is_found(owner, embedder, photo_of):
+    cats = [photo_of("cat").pk for _ in range(12)]
+    assert sorted(found("cat", owner)) == cats
+
+
+def test_one_photo_is_enough(owner, embedder, photo_of):
+    photo = photo_of("cat")
+    assert found("cat", owner) == [photo.pk]
+    assert found("dog", owner) == []
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_filters_never_starve_the_ranking(owner, embedder, photo_of, mode):
+    for _ in range(25):
+        photo_of("cat", tags=["cat"])
+    wanted = photo_of("cat", tags=["cat", "Sofa"])
+    assert found("cat tag:sofa", owner, mode=mode) == [wanted.pk]
+
+
+def test_hybrid_puts_first_what_both_sides_found(owner, embedder, photo_of):
+    seen = photo_of("cat")
+    both = photo_of("cat", tags=["cat"])
+    said = photo_of("dog", tags=["cat"])
+    result = search(parse("cat"), owner)
+    assert [hit.photo_id for hit in result.hits][0] == both.pk
+    why = {hit.photo_id: hit.why for hit in result.hits}
+    assert (why[both.pk].keyword_rank, why[both.pk].semantic_rank) == (1, 1)
+    assert (why[said.pk].keyword_rank, why[said.pk].semantic_rank) == (1, None)
+    assert (why[seen.pk].keyword_rank, why[seen.pk].semantic_rank) == (None, 1)
+    assert why[seen.pk].similarity > 0.9
+    assert why[seen.pk].strength == pytest.approx(1)
+
+
+def test_without_a_model_hybrid_is_keyword_and_says_so(owner, no_embedder, photo_of):
+    photo = photo_of("cat", tags=["cat"])
+    result = search(parse("cat"), owner)
+    assert [hit.photo_id for hit in result.hits] == [photo.pk]
+    assert result.notices[0].reason == "Searching by meaning is off: There is no CLIP model."
+    assert result.notices[0].remedy == "Set CLIP_ONNX_DIR."
+    assert search(parse("cat"), owner, mode="keyword").notices == ()
+    assert search(parse("cat"), owner, mode="semantic").hits == ()
+
+
+def test_vectors_of_another_model_are_not_compared(owner, embedder, photo_of, space):
+    photo_of("cat")
+    EmbeddingSpace.objects.filter(pk=space.pk).update(model="other")
+    result = search(parse("cat"), owner)
+    assert result.hits == ()
+    assert "test/other" in str(result.notices[0])
+
+
+def test_an_empty_library_says_what_to_do(owner, embedder):
+    assert "manage.py process" in str(search(parse("cat"), owner).notices[0])
+
+
+# --- Rights -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_nobody_finds_what_they_may_not_see(owner, embedder, photo_of, mode):
+    member, stranger = make_user(), make_user()
+    private = make_root()
+    private.visible_to.add(member)
+    secret = photo_of("cat", path="cat.jpg", tags=["cat"], root=private)
+    shared = photo_of("cat", path="b.jpg", tags=["cat"], root=make_root())
+    assert set(found("cat", member, mode=mode)) == {secret.pk, shared.pk}
+    for text in ("cat", "cat tag:cat", "-dog", "tag:cat", "cat or zorblax"):
+        assert secret.pk not in found(text, stranger, mode=mode)
+        assert secret.pk in found(text, owner, mode=mode)
+
+
+def test_file_names_in_closed_roots_are_not_told(owner, no_embedder):
+    stranger, private = make_user(), make_root()
+    private.visible_to.add(owner)
+    photo = make_photo("open.jpg", title="cat", root=make_root())
+    photo.files.create(
+        root=private,
+        relative_path=b"cat.jpg",
+        display_path="cat.jpg",
+        size=1,
+        mtime_ns=1,
+        seen_at=photo.taken_at,
+    )
+    index_photos([photo.pk])
+    (hit,) = search(parse("cat"), stranger).hits
+    assert [match.field for match in hit.why.matches] == ["title"]
+
+
+# --- Fusion -------------------------------------------------------------------------------------------------
+
+
+def test_fusion_is_what_plain_python_computes(owner, embedder, photo_of):
+    chance = random.Random(7)  # noqa: S311
+    for _ in range(40):
+        concepts = chance.sample(["cat", "dog", "beach"], chance.choice([0, 1, 2]))
+        photo_of(*concepts, tags=chance.sample(["cat", "car", "tree"], chance.choice([0, 1, 2])))
+    ranks = {}
+    for side in ("keyword", "semantic"):
+        hits = search(parse("cat"), owner, mode=side, limit=100).hits
+        ranks[side] = {hit.photo_id: getattr(hit.why, f"{side}_rank") for hit in hits}
+    expected = {
+        pk: sum(1 / (60 + side[pk]) for side in ranks.values() if pk in side)
+        for pk in ranks["keyword"].keys() | ranks["semantic"].keys()
+    }
+    fused = search(parse("cat"), owner, limit=100)
+    assert {hit.photo_id: hit.score for hit in fused.hits} == pytest.approx(expected)
+    order = sorted(expected, key=lambda pk: (-expected[pk], ranks["keyword"].get(pk, 10**6), -pk))
+    assert [hit.photo_id for hit in fused.hits] == order
+    assert fused.total == len(expected)
+
+
+def test_pages_follow_one_another(owner, no_embedder):
+    ids = [make_photo(title="same words").pk for _ in range(25)]
+    index_photos(ids)
+    pages = [found("same", owner, limit=10, offset=offset) for offset in (0, 10, 20, 30)]
+    assert [len(page) for page in pages] == [10, 10, 5, 0]
+    assert sorted(sum(pages, [])) == ids
+    assert search(parse("same"), owner, limit=10).total == 25
+    assert found("same", owner, limit=10, offset=hybrid.WINDOW) == []
+
+
+def test_the_number_of_queries_does_not_grow(owner, embedder, photo_of):
+    photos = [photo_of("cat", tags=["cat", "pet"], text="a cat sat", indexed=False) for _ in range(100)]
+    index_photos([photo.pk for photo in photos])
+    counts = []
+    for limit in (10, 100):
+        with CaptureQueriesContext(
+            connection,
+        ) as queries:
+            assert len(search(parse("cat -dog"), owner, limit=limit).hits) == limit
+        counts.append(len(queries))
+    assert counts[0] == counts[1] <= 12
+
+
+def test_the_index_gives_the_same_answers(owner, embedder, photo_of, space, monkeypatch):
+    for number in range(40):
+        photo_of(["cat", "dog"][number % 2])
+    exact = found("cat", owner)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SET CONSTRAINTS ALL IMMEDIATE;"
+            f"CREATE INDEX photo_embedding_hnsw_{space.pk} ON library_photoembedding USING hnsw "
+            f"((vector::halfvec(16)) halfvec_cosine_ops) WHERE space_id = {space.pk}"
+        )
+        cursor.execute("SET LOCAL enable_seqscan = off; SET LOCAL enable_sort = off")
+    monkeypatch.setattr(hybrid, "EXACT_LIMIT", 10)
+    with CaptureQueriesContext(connection) as queries:
+        assert found("cat", owner) == exact
+    assert any("hnsw.iterative_scan" in query["sql"] for query in queries)
+    assert PhotoEmbedding.objects.count() == 40
+
+
+# --- Filters ------------------------------------------------------------------------------------------------
+
+
+def test_fields_narrow_what_is_found(owner, no_embedder):
+    food = Category.objects.create(slug="food", name="Food")
+    photo = make_photo(
+        "a.jpg", title="lunch", keywords=["Oma"], camera_make="Apple", camera_model="iPhone 12", format="HEIF"
+    )
+    add_tag(photo, "Crème brûlée", category=food)
+    add_text(photo, "Zum Goldenen Hirsch")
+    other = make_photo("b.jpg", title="lunch")
+    index_photos([photo.pk, other.pk])
+    matching = [
+        'tag:"creme brulee"', "tag:oma", "category:food", 'text:"goldenen hirsch"', "camera:iphone",
+        'camera:"apple 12"', "type:heic", "lunch -type:jpg", "tag:oma or category:none",
+    ]  # fmt: skip
+    for text in matching:
+        assert found(text, owner) == [photo.pk], text
+    for text in ("tag:lunch", "text:lunch", "category:people", "camera:nokia", "type:raw"):
+        assert found(text, owner) == [], text
+    assert found("-tag:oma", owner) == [other.pk]
+    assert "no category" in str(search(parse("category:zoo"), owner).notices[0])
+
+
+def test_dates_are_half_open_on_the_clock_of_the_wall(owner, no_embedder):
+    from datetime import UTC, datetime
+
+    photos = [
+        make_photo(taken_local=datetime(year, 12, 31, 23, 59, tzinfo=UTC)) for year in (2018, 2019, 2020)
+    ]
+    first, second, third = (photo.pk for photo in photos)
+    assert found("year:2019", owner) == [second]
+    assert found("before:2019", owner) == [first]
+    assert found("after:2019-12-31", owner) == [third, second]
+    assert found("after:2019 before:2020", owner) == [second]
+
+
+def test_people_are_found_by_the_last_word_about_their_faces(owner, no_embedder):
+    from people.models import FaceLabel, Person
+    from people.tests.factories import add_face
+
+    anna, bert = Person.objects.create(name="Anna Müller"), Person.objects.create(name="Bert")
+    photo = make_photo()
+    face = add_face(photo)
+
+    def label(person, verdict="confirmed"):
+        FaceLabel.objects.create(face=face, person=person, verdict=verdict, source="human_confirmed")
+
+    label(anna)
+    assert found("person:anna", owner) == [photo.pk]
+    assert found('person:"anna muller"', owner) == [photo.pk]
+    label(bert)
+    assert (found("person:anna", owner), found("person:bert", owner)) == ([], [photo.pk])
+    label(bert, "rejected")
+    assert found("person:bert", owner) == []
+    assert "Nobody is called" in str(search(parse("person:zorro"), owner).notices[0])
+
+
+def test_alternatives_may_mix_words_and_fields(owner, no_embedder):
+    first, second, _ = make_photo(title="cat"), make_photo(title="tree"), make_photo(title="car")
+    add_tag(second, "pet")
+    index_photos(Photo.objects.values_list("pk", flat=True))
+    assert set(found("cat or tag:pet", owner)) == {first.pk, second.pk}
+
+
+# --- Why ----------------------------------------------------------------------------------------------------
+
+
+def test_every_hit_says_which_words_stand_where(owner, no_embedder):
+    photo = make_photo("Vets/IMG_vet-bill2019.jpg", title="The vet", description="nothing")
+    add_tag(photo, "receipt")
+    add_text(photo, "line one\n" * 20 + "Tierarzt VÉT Dr. Krause\n" + "line two\n" * 40)
+    index_photos([photo.pk])
+    (hit,) = search(parse("vet"), owner).hits
+    assert set(hit.why.matches) == {
+        Match("title", "The vet", ("vet",)),
+        Match("text", "", ("vet",)),
+        Match("file", "IMG_vet-bill2019.jpg", ("vet",)),
+        Match("folder", "Vets", ("vet",)),
+    }
+    assert Fragment("VÉT", matched=True) in hit.why.snippet
+    assert len("".join(piece.text for piece in hit.why.snippet)) < 200
+    assert hit.why.tags == ("receipt",)
+    assert "**VÉT**" in hit.why.as_dict()["snippet"]
+
+
+@pytest.mark.parametrize(
+    "text", ["'; DROP TABLE x; --", "%s %(a)s %", "a & | ! ( <->", "{eligible}", "\0", "²½", "-", "፩ 日"]
+)
+def test_no_text_breaks_the_search(owner, embedder, photo_of, text):
+    photo_of("cat", tags=["cat"])
+    for mode in MODES:
+        search(parse(text), owner, mode=mode)
+        search(parse(f'-"{text}" text:"{text}" or {text}'), owner, mode=mode)
+
+
+def test_concepts_of_the_small_world_are_as_far_apart_as_the_real_ones():
+    assert float(concept_vector("cat") @ concept_vector("dog")) == pytest.approx(0.17, abs=0.01)
