@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -141,7 +142,8 @@ STATIC_URL = "/static/"
 STATIC_ROOT = ENVIRONMENT.static_dir
 STATICFILES_DIRS = [BASE_DIR / "static"]
 # With `collectstatic` files get hashed names and are cached for ever; without it they are served as they lie.
-STATIC_COLLECTED = not DEBUG and (STATIC_ROOT / "staticfiles.json").exists()
+_COLLECTING = sys.argv[1:2] == ["collectstatic"]
+STATIC_COLLECTED = not DEBUG and (_COLLECTING or (STATIC_ROOT / "staticfiles.json").exists())
 WHITENOISE_USE_FINDERS = not STATIC_COLLECTED
 WHITENOISE_ALLOW_ALL_ORIGINS = False
 STORAGES = {

@@ -1,0 +1,37 @@
+# One image for the web server and both workers; with ENGINE=gpu models compute on an NVIDIA card.
+ARG ENGINE=cpu
+
+FROM python:3.11-slim AS build-cpu
+RUN apt-get update && apt-get install -y --no-install-recommends g++ && rm -rf /var/lib/apt/lists/*
+RUN python -m venv /opt/venv
+COPY requirements.lock /tmp/requirements.lock
+RUN /opt/venv/bin/pip install --no-cache-dir --require-hashes -r /tmp/requirements.lock
+
+# The CPU and the GPU package hold the same modules: never both. The version stays the locked one.
+FROM build-cpu AS build-gpu
+RUN version="$(/opt/venv/bin/python -c 'import onnxruntime; print(onnxruntime.__version__)')" \
+    && /opt/venv/bin/pip uninstall --yes onnxruntime \
+    && /opt/venv/bin/pip install --no-cache-dir "onnxruntime-gpu[cuda,cudnn]==$version"
+
+FROM build-${ENGINE} AS packages
+
+FROM python:3.11-slim
+RUN useradd --create-home --uid 1000 heirloom && install -d -o heirloom -g heirloom /data
+COPY --from=packages /opt/venv /opt/venv
+WORKDIR /app
+COPY . .
+ENV PATH=/opt/venv/bin:$PATH \
+    PYTHONUNBUFFERED=1 \
+    PYTHONDONTWRITEBYTECODE=1 \
+    OMP_WAIT_POLICY=PASSIVE \
+    GOMP_SPINCOUNT=0 \
+    DATA_DIR=/data \
+    STATIC_DIR=/opt/static \
+    HOST=0.0.0.0 \
+    PORT=8000
+# The secret key of this step is thrown away; the real one comes at run time.
+RUN SECRET_KEY=only-for-this-step DATABASE_URL=postgres://unused/unused python manage.py collectstatic --no-input
+USER heirloom
+VOLUME /data
+EXPOSE 8000
+CMD ["gunicorn", "-c", "gunicorn.conf.py"]
