@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
-
 from django.contrib import admin
 from django.contrib.auth import views as auth_views
 from django.urls import URLPattern, URLResolver, include, path
@@ -15,9 +13,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("login/", auth_views.LoginView.as_view(redirect_authenticated_user=True), name="login"),
     path("logout/", auth_views.LogoutView.as_view(), name="logout"),
     path("health", health, name="health"),
-    *[
-        path("", include(f"{app}.urls"))
-        for app in ("library", "search", "people", "ingest")
-        if find_spec(f"{app}.urls")
-    ],
+    path("", include("library.urls")),
+    path("", include("search.urls")),
+    path("", include("people.urls")),
+    path("", include("ingest.urls")),
 ]
