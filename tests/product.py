@@ -1,0 +1,127 @@
+"""Run the product as a person does: its commands as processes, with a data folder of their own."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psutil
+import psycopg
+
+from photos_project import embedded_postgres
+
+PROJECT = Path(__file__).resolve().parent.parent
+ASSETS = PROJECT.parent / "shared" / "assets"
+OURS = (
+    "PHOTOS_DIR",
+    "DATABASE_URL",
+    "DATABASE_URL_FILE",
+    "THUMBNAIL_DIR",
+    "MODEL_CACHE_DIR",
+    "CLIP_ONNX_DIR",
+)
+
+
+def free_port() -> int:
+    """A port of the loopback interface that nobody uses at the moment."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+@dataclass
+class Installation:
+    """One installation of Heirloom with its own data folder and embedded PostgreSQL."""
+
+    data_dir: Path
+    settings: dict[str, str] = field(default_factory=dict)
+    port: int = field(default_factory=free_port)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Nothing of this test run's own environment reaches the product."""
+        clean = {name: value for name, value in os.environ.items() if name not in OURS}
+        own = {"ENV_FILE": os.devnull, "DATA_DIR": str(self.data_dir), "PORT": str(self.port)}
+        return clean | own | {"LOG_LEVEL": "ERROR", "OWNER_PASSWORD": "family-album"} | self.settings
+
+    def command(self, *arguments: str) -> list[str]:
+        """The command line of a management command."""
+        return [sys.executable, str(PROJECT / "manage.py"), *arguments]
+
+    def manage(self, *arguments: str, timeout: float = 400) -> str:
+        """Run a management command to its end and return what it printed."""
+        done = subprocess.run(
+            self.command(*arguments), env=self.environment, capture_output=True, text=True, timeout=timeout
+        )
+        assert done.returncode == 0, done.stderr[-4000:]
+        return done.stdout
+
+    def json(self, *arguments: str) -> Any:
+        """The same for commands that print JSON."""
+        return json.loads(self.manage(*arguments, "--json"))
+
+    def start(self, *arguments: str) -> subprocess.Popen[bytes]:
+        """Start a command that goes on until it is stopped, in a process group of its own."""
+        self.data_dir.mkdir(parents=True, exist_ok=True)
+        with (self.data_dir.parent / f"{self.data_dir.name}.out").open("ab") as output:
+            return subprocess.Popen(
+                self.command(*arguments),
+                env=self.environment,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+            )
+
+    def query(self, sql: str) -> list[tuple[Any, ...]]:
+        """Rows straight from the installation's database."""
+        parameters = embedded_postgres.ensure_running(self.data_dir)
+        try:
+            with psycopg.connect(parameters.url()) as connection:
+                return connection.execute(sql).fetchall()
+        finally:
+            embedded_postgres.release(self.data_dir)
+
+    def remove(self) -> None:
+        """Stop its server and delete what it holds."""
+        embedded_postgres.remove(self.data_dir)
+
+
+def digests(folder: Path) -> dict[str, tuple[str, int]]:
+    """SHA-256 and time of change of every file below a folder."""
+    return {
+        str(path.relative_to(folder)): (
+            hashlib.sha256(path.read_bytes()).hexdigest(),
+            path.stat().st_mtime_ns,
+        )
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+def wait_for(condition: Any, seconds: float, what: str) -> None:
+    """Poll until the condition holds."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, f"Waited {seconds} s in vain for {what}."
+        time.sleep(0.2)
+
+
+def interrupt(process: subprocess.Popen[bytes], seconds: float = 60) -> int:
+    """What Ctrl-C does; returns the exit status."""
+    process.send_signal(signal.SIGINT)
+    return process.wait(seconds)
+
+
+def family(process: subprocess.Popen[bytes]) -> list[psutil.Process]:
+    """The process and everything it has started."""
+    top = psutil.Process(process.pid)
+    return [top, *top.children(recursive=True)]
