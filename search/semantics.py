@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -106,7 +106,7 @@ def understand(text: str) -> Meaning | Notice:
         if space is None or problem is not None:
             return problem or _NO_PHOTOS
         vector = embedder.embed_texts([text])[0]
-        scale = _scale(space, _references(embedder))  # type: ignore[arg-type] # adapters hash by identity
+        scale = _scale(space, _references(embedder))
     except EngineUnavailable as error:
         return Notice(f"Searching by meaning is off: {error.reason}", error.remedy)
     except EngineFailed as error:
@@ -132,10 +132,19 @@ def _problem(embedder: TextEmbedder, space: EmbeddingSpace | None) -> Notice | N
     )
 
 
-@lru_cache(maxsize=2)
+# Of the last embedder only, and without holding on to it: a model that was replaced can be let go.
+_references_of: dict[str, Vectors] = {}
+
+
 def _references(embedder: TextEmbedder) -> Vectors:
-    """Embedded once for every embedder of the process."""
-    return embedder.embed_texts(list(REFERENCES))
+    """Embedded once for every identity the embedder takes on in this process."""
+    identity = embedder.engine_id
+    found = _references_of.get(identity)
+    if found is None:
+        found = embedder.embed_texts(REFERENCES)
+        _references_of.clear()
+        _references_of[identity] = found
+    return found
 
 
 @cache

@@ -8,14 +8,13 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from library.models import Category, EmbeddingSpace, Photo, PhotoEmbedding
+from library.models import Category, EmbeddingSpace, Photo
 from library.tests.factories import add_tag, add_text, make_photo, make_root, make_user
 from search import hybrid
 from search.hybrid import search
 from search.indexing import index_photos
 from search.query import parse
 from search.results import MODES, Fragment, Match
-from search.tests.conftest import concept_vector
 
 
 def found(text, user, **options):
@@ -221,24 +220,6 @@ def test_the_number_of_queries_does_not_grow(owner, embedder, photo_of):
     assert counts[0] == counts[1] <= 12
 
 
-def test_the_index_gives_the_same_answers(owner, embedder, photo_of, space, monkeypatch):
-    for number in range(40):
-        photo_of(["cat", "dog"][number % 2])
-    exact = found("cat", owner)
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SET CONSTRAINTS ALL IMMEDIATE;"
-            f"CREATE INDEX photo_embedding_hnsw_{space.pk} ON library_photoembedding USING hnsw "
-            f"((vector::halfvec(16)) halfvec_cosine_ops) WHERE space_id = {space.pk}"
-        )
-        cursor.execute("SET LOCAL enable_seqscan = off; SET LOCAL enable_sort = off")
-    monkeypatch.setattr(hybrid, "EXACT_LIMIT", 10)
-    with CaptureQueriesContext(connection) as queries:
-        assert found("cat", owner) == exact
-    assert any("hnsw.iterative_scan" in query["sql"] for query in queries)
-    assert PhotoEmbedding.objects.count() == 40
-
-
 # --- Filters ------------------------------------------------------------------------------------------------
 
 
@@ -333,7 +314,3 @@ def test_no_text_breaks_the_search(owner, embedder, photo_of, text):
     for mode in MODES:
         search(parse(text), owner, mode=mode)
         search(parse(f'-"{text}" text:"{text}" or {text}'), owner, mode=mode)
-
-
-def test_concepts_of_the_small_world_are_as_far_apart_as_the_real_ones():
-    assert float(concept_vector("cat") @ concept_vector("dog")) == pytest.approx(0.17, abs=0.01)
