@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,11 +26,16 @@ class FoundFile:
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """Something that was left out, and why. ``folder`` says that everything below was left out too."""
+    """Something that was left out, and why.
+
+    ``folder`` says that everything below was left out too; ``unseen`` that something is there that could not
+    be looked at, so that nothing is known about it or what lies below.
+    """
 
     relative_path: bytes
     reason: str
     folder: bool = False
+    unseen: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,32 +53,48 @@ class ScanRules:
     forbidden: tuple[Path, ...] = field(default=())
 
 
+@dataclass(frozen=True, slots=True)
+class _Folder:
+    """A folder to walk."""
+
+    path: bytes
+    identity: tuple[int, int]
+    linked: bool = False
+
+
 def walk(root: bytes, rules: ScanRules, subfolder: bytes = b"") -> Iterator[FoundFile | Skipped]:
     """Everything below ``root/subfolder``, in a stable order.
 
-    Symbolic links to folders are followed, each real folder once: a loop ends by itself. Raises
-    OSError when the top folder itself cannot be read.
+    Symbolic links to folders are followed after everything else, so that a folder is found under its own name
+    rather than a link's; each real folder is walked once, so a loop ends by itself. Raises OSError when the
+    top folder itself cannot be read.
     """
     top = os.path.join(root, subfolder) if subfolder else root  # noqa: PTH118 - bytes
     seen = {_identity(os.stat(path)) for path in rules.forbidden if path.exists()}  # noqa: PTH116
-    seen.add(_identity(os.stat(top)))  # noqa: PTH116
-    folders = [subfolder]
+    folders = [_Folder(subfolder, _identity(os.stat(top)))]  # noqa: PTH116
+    links: deque[_Folder] = deque()
     first = True
-    while folders:
-        folder = folders.pop()
+    while folders or links:
+        folder = folders.pop() if folders else links.popleft()
+        if folder.identity in seen:
+            if folder.linked:
+                yield Skipped(folder.path, "link to a folder that was walked already", folder=True)
+            continue
+        seen.add(folder.identity)
         try:
-            entries = _entries(os.path.join(root, folder) if folder else root)  # noqa: PTH118
+            entries = _entries(os.path.join(root, folder.path) if folder.path else root)  # noqa: PTH118
         except OSError as error:
             if first:
                 raise
-            yield Skipped(folder, f"folder cannot be read: {error.strerror}", folder=True)
+            reason = f"folder cannot be read: {error.strerror}"
+            yield Skipped(folder.path, reason, folder=True, unseen=_hides_something(error))
             continue
         first = False
-        below: list[bytes] = []
+        below: list[_Folder] = []
         for entry in entries:
-            found = _look_at(entry, folder, rules, seen)
-            if isinstance(found, bytes):
-                below.append(found)
+            found = _look_at(entry, folder.path, rules)
+            if isinstance(found, _Folder):
+                (links if found.linked else below).append(found)
             elif found is not None:
                 yield found
         folders.extend(reversed(below))
@@ -84,39 +106,35 @@ def _identity(status: os.stat_result) -> tuple[int, int]:
 
 def _entries(path: bytes) -> list[os.DirEntry[bytes]]:
     with os.scandir(path) as entries:
-        # Links come last, so that a folder is found under its own name rather than a link's.
-        return sorted(entries, key=lambda entry: (entry.is_symlink(), entry.name))
+        return sorted(entries, key=lambda entry: entry.name)
+
+
+def _hides_something(error: OSError) -> bool:
+    """Whether there is something behind the error; a name that leads nowhere hides nothing."""
+    return not isinstance(error, FileNotFoundError | NotADirectoryError)
 
 
 def _look_at(
-    entry: os.DirEntry[bytes], folder: bytes, rules: ScanRules, seen: set[tuple[int, int]]
-) -> FoundFile | Skipped | bytes | None:
-    """A file, a reason, a folder to walk (as bytes), or nothing worth a word."""
+    entry: os.DirEntry[bytes], folder: bytes, rules: ScanRules
+) -> FoundFile | Skipped | _Folder | None:
+    """A file, a reason, a folder to walk, or nothing worth a word."""
     path = folder + b"/" + entry.name if folder else entry.name
     name = entry.name.decode("utf-8", "replace")
     try:
         if entry.is_dir():
-            return _look_at_folder(entry, path, name, rules, seen)
+            return _look_at_folder(entry, path, name, rules)
         status = entry.stat()
     except OSError as error:
-        return Skipped(path, f"cannot be looked at: {error.strerror}")
+        return Skipped(path, f"cannot be looked at: {error.strerror}", unseen=_hides_something(error))
     return _look_at_file(status, path, name, rules)
 
 
-def _look_at_folder(
-    entry: os.DirEntry[bytes], path: bytes, name: str, rules: ScanRules, seen: set[tuple[int, int]]
-) -> Skipped | bytes | None:
+def _look_at_folder(entry: os.DirEntry[bytes], path: bytes, name: str, rules: ScanRules) -> Skipped | _Folder:
     if name.casefold() in rules.excluded_folders:
         return Skipped(path, "excluded folder", folder=True)
     if name.startswith(".") and not rules.include_hidden:
         return Skipped(path, "hidden folder", folder=True)
-    identity = _identity(entry.stat())
-    if identity in seen:
-        if entry.is_symlink():
-            return Skipped(path, "link to a folder that was walked already", folder=True)
-        return None
-    seen.add(identity)
-    return path
+    return _Folder(path, _identity(entry.stat()), linked=entry.is_symlink())
 
 
 def _look_at_file(
