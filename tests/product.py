@@ -21,14 +21,7 @@ from photos_project import embedded_postgres
 
 PROJECT = Path(__file__).resolve().parent.parent
 ASSETS = PROJECT.parent / "shared" / "assets"
-OURS = (
-    "PHOTOS_DIR",
-    "DATABASE_URL",
-    "DATABASE_URL_FILE",
-    "THUMBNAIL_DIR",
-    "MODEL_CACHE_DIR",
-    "CLIP_ONNX_DIR",
-)
+OURS = ("DATABASE_URL", "DATABASE_URL_FILE", "CLIP_ONNX_DIR", "PHOTOS_DIR")
 
 
 def free_port() -> int:
@@ -97,13 +90,11 @@ class Installation:
 
 def digests(folder: Path) -> dict[str, tuple[str, int]]:
     """SHA-256 and time of change of every file below a folder."""
+    files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
+    hashes = [hashlib.sha256(path.read_bytes()).hexdigest() for path in files]
     return {
-        str(path.relative_to(folder)): (
-            hashlib.sha256(path.read_bytes()).hexdigest(),
-            path.stat().st_mtime_ns,
-        )
-        for path in sorted(folder.rglob("*"))
-        if path.is_file()
+        str(path.relative_to(folder)): (digest, path.stat().st_mtime_ns)
+        for path, digest in zip(files, hashes, strict=True)
     }
 
 

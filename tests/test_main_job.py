@@ -107,7 +107,8 @@ def test_two_portraits_of_one_person_are_closest(library: Installation, outcome:
         "SELECT regexp_replace(a.display_path, '^.*/', ''), regexp_replace(b.display_path, '^.*/', ''), "
         "f.embedding <=> g.embedding FROM people_face f "
         "JOIN people_face g ON f.id < g.id "
-        "JOIN library_photofile a ON a.photo_id = f.photo_id JOIN library_photofile b ON b.photo_id = g.photo_id "
+        "JOIN library_photofile a ON a.photo_id = f.photo_id "
+        "JOIN library_photofile b ON b.photo_id = g.photo_id "
         "WHERE a.display_path LIKE 'faces_us%' AND b.display_path LIKE 'faces_us%'"
     )
     distances = {frozenset((first, second)): distance for first, second, distance in rows}

@@ -9,13 +9,13 @@ from django.db import models
 from django.db.models import Q
 
 if TYPE_CHECKING:
-    from django.contrib.auth.models import AbstractBaseUser
+    from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 
 
 class RootQuerySet(models.QuerySet["Root"]):
     """Queries over roots."""
 
-    def visible_to(self, user: AbstractBaseUser) -> RootQuerySet:
+    def visible_to(self, user: AbstractBaseUser | AnonymousUser) -> RootQuerySet:
         """Roots open to everybody, and those opened to this user by name."""
         return self.filter(Q(visible_to__isnull=True) | Q(visible_to=user.pk)).distinct()
 
