@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from typing import Any
 
 from django.conf import settings
 from django.db import connection, transaction
@@ -98,7 +99,7 @@ def find_pairs(*, photo_ids: Collection[int], limit: int | None = None) -> PairC
 
     ``limit`` is the largest Hamming distance (0..256) of a pair, by default SAME_PICTURE_THRESHOLD.
     """
-    values = {
+    values: dict[str, Any] = {
         "ids": list(photo_ids),
         "limit": settings.SAME_PICTURE_THRESHOLD if limit is None else limit,
         "quality": MIN_QUALITY,
