@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
-from photos_project import env
-from photos_project.logging import configure
+_base = Path(__file__).resolve().parent
+sys.path.insert(0, str(_base))  # gunicorn may be started from anywhere
 
-_environment = env.load(Path(__file__).resolve().parent)
+from photos_project import env  # noqa: E402
+from photos_project.logging import configure  # noqa: E402
 
+_environment = env.load(_base)
+
+chdir = str(_base)
 wsgi_app = "photos_project.wsgi:application"
 bind = f"{_environment.host}:{_environment.port}"
 worker_class = "gthread"  # a slow phone that loads fifty thumbnails must not hold up the others

@@ -13,16 +13,15 @@ def main() -> None:
     try:
         from django.core.management import execute_from_command_line
     except ImportError as error:
-        sys.exit(
-            f"No Django in {sys.executable} ({error}): run 'make install', use .venv/bin/python."
-        )
+        sys.exit(f"No Django in {sys.executable} ({error}): run 'make install', use .venv/bin/python.")
 
     from photos_project.embedded_postgres import EmbeddedPostgresError
     from photos_project.env import SettingError
+    from photos_project.supervisor import SupervisorError
 
     try:
         execute_from_command_line(sys.argv)
-    except (SettingError, EmbeddedPostgresError) as error:
+    except (SettingError, EmbeddedPostgresError, SupervisorError) as error:
         sys.exit(str(error))
 
 

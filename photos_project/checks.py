@@ -58,16 +58,22 @@ def check_data_apart_from_originals(
     ]
 
 
-@register("heirloom")
+@register("heirloom", deploy=True)
 def check_embedder(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
-    """Search by description needs CLIP; everything else works without."""
+    """Search by description needs CLIP; everything else works without, so only ``check --deploy`` tells."""
+    if settings.CLIP_ONNX_DIR or any(settings.MODEL_CACHE_DIR.glob("**/visual/model.onnx")):
+        return []
+    message = "No CLIP model is set up: search finds words (tags, text, names), not descriptions."
+    hint = "Set CLIP_ONNX_DIR to a model's folder; 'manage.py library_status' shows every engine."
+    return [Info(message, hint=hint, id="heirloom.I001")]
+
+
+@register("heirloom")
+def check_model_folder(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    """A folder that was named must hold a model."""
     folder: Path | None = settings.CLIP_ONNX_DIR
     if folder is None:
-        if any(settings.MODEL_CACHE_DIR.glob("**/visual/model.onnx")):
-            return []
-        message = "No CLIP model is set up: search finds words (tags, text, names), not descriptions."
-        hint = "Set CLIP_ONNX_DIR to a model's folder; 'manage.py library_status' shows every engine."
-        return [Info(message, hint=hint, id="heirloom.I001")]
+        return []
     missing = [part for part in ("visual/model.onnx", "textual/model.onnx") if not (folder / part).exists()]
     if not missing:
         return []

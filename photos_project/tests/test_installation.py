@@ -103,7 +103,10 @@ def test_others_cannot_list_the_data_folder(tmp_path: Path) -> None:
 def messages(settings: Any, **values: object) -> dict[str | None, str]:
     for name, value in values.items():
         setattr(settings, name, value)
-    return {message.id: f"{message.msg} {message.hint}" for message in run_checks(tags=["heirloom"])}
+    return {
+        message.id: f"{message.msg} {message.hint}"
+        for message in run_checks(tags=["heirloom"], include_deployment_checks=True)
+    }
 
 
 def test_a_sound_installation_has_nothing_to_say_but_the_missing_model(settings: Any) -> None:
