@@ -64,6 +64,7 @@ def search(request: HttpRequest) -> HttpResponse:
         "result": result,
         "shown": _shown(request, result),
         "more": _more(text, result, offset),
+        "many": result.total >= hybrid.WINDOW,
         "modes": [Link(MODE_NAMES[other], _url(text, other), other == mode) for other in MODES],
         "filters": _filters(query, mode),
         "examples": [(Link(example, _url(example, mode)), why) for example, why in EXAMPLES],
