@@ -93,7 +93,7 @@ def _add_tags(values: dict[int, list[_Value]]) -> None:
 def _add_files(values: dict[int, list[_Value]], user: AbstractBaseUser | AnonymousUser) -> None:
     files = PhotoFile.objects.present().filter(photo__in=values).order_by("photo", "pk")
     if not getattr(user, "is_superuser", False):
-        files = files.filter(root__in=Root.objects.visible_to(user).values("pk"))  # type: ignore[arg-type]
+        files = files.filter(root__in=Root.objects.visible_to(user).values("pk"))
     for pk, path in files.values_list("photo", "display_path"):
         *folders, name = path.split("/")
         values[pk].append(_Value("file", name, name_words(name.rpartition(".")[0] or name)))
