@@ -16,12 +16,16 @@ ALT_TAGS = 4
 
 
 def ratio_class(photo: Photo) -> str:
-    """The CSS class of the photo's width : height, rounded to the steps that ``library/ratios.css`` has."""
+    """The CSS class of the photo's ratio, rounded to the steps that ``library/ratios.css`` has."""
+    return f"r{round(ratio(photo) / RATIO_STEP)}"
+
+
+def ratio(photo: Photo) -> float:
+    """Width : height of the photo's tile; a square when its size is not known."""
     if not photo.width or not photo.height:
-        return f"r{round(1 / RATIO_STEP)}"
+        return 1.0
     low, high = RATIO_LIMITS
-    ratio = min(max(photo.width / photo.height, low), high)
-    return f"r{round(ratio / RATIO_STEP)}"
+    return min(max(photo.width / photo.height, low), high)
 
 
 def ratio_rules() -> str:

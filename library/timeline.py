@@ -18,6 +18,7 @@ from django.db.models.functions import Coalesce, ExtractYear
 
 from library.access import photos_for
 from library.models import DetectedObject, Photo, PhotoFile, PhotoQuerySet, Root
+from library.presentation import ratio
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 PAGE_SIZE = 50
 #: How many newer photos are shown above the photo one comes back from.
 NEWER_ABOVE = 20
+#: Widths in heights that a month may have to stand beside others: what fits a phone's row.
+SMALL_MONTH = 4.0
 _CURSOR = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{6})?)_(\d{1,18})", re.ASCII)
 
 
@@ -65,11 +68,15 @@ class Cursor:
 
 @dataclass(frozen=True, slots=True)
 class Month:
-    """The photos of one month on one page; ``continued`` when the page before shows its heading."""
+    """The photos of one month on one page; ``continued`` when the page before shows its heading.
+
+    A ``small`` month is here as a whole and short enough to share a row with its neighbours.
+    """
 
     first_day: datetime
     photos: list[Photo]
     continued: bool
+    small: bool
 
     @property
     def key(self) -> str:
@@ -125,7 +132,7 @@ def page_after(photos: PhotoQuerySet, cursor: Cursor | None) -> Page:
     found = list(photos.newest_first()[: PAGE_SIZE + 1])
     shown = found[:PAGE_SIZE]
     older = Cursor.of(shown[-1]) if len(found) > PAGE_SIZE else None
-    return Page(_months(shown, cursor), older)
+    return Page(_months(shown, cursor, ends=older is None), older)
 
 
 def cursor_above(photos: PhotoQuerySet, photo: Photo, newer: int) -> Cursor | None:
@@ -168,12 +175,15 @@ def _newer(photos: PhotoQuerySet, photo: Photo) -> PhotoQuerySet:
     return photos.newer_than(cursor.taken_local, cursor.pk).order_by("taken_local", "pk")
 
 
-def _months(photos: Sequence[Photo], cursor: Cursor | None) -> list[Month]:
-    last = (cursor.taken_local.year, cursor.taken_local.month) if cursor else None
+def _months(photos: Sequence[Photo], cursor: Cursor | None, *, ends: bool) -> list[Month]:
+    above = (cursor.taken_local.year, cursor.taken_local.month) if cursor else None
     months = []
-    for first_day, members in groupby(photos, key=_first_day):
-        continued = (first_day.year, first_day.month) == last
-        months.append(Month(first_day, list(members), continued))
+    for first_day, group in groupby(photos, key=_first_day):
+        members = list(group)
+        continued = (first_day.year, first_day.month) == above
+        whole = not continued and (ends or members[-1] is not photos[-1])
+        small = whole and sum(ratio(photo) for photo in members) <= SMALL_MONTH
+        months.append(Month(first_day, members, continued, small))
     return months
 
 

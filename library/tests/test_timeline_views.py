@@ -104,6 +104,18 @@ def test_newer_page_ends_where_this_one_begins(owner_client: Client) -> None:
     assert len(shown_ids(above)) == PAGE_SIZE
 
 
+def test_short_months_share_a_row_when_they_are_here_as_a_whole(owner_client: Client) -> None:
+    for month, count in ((12, 1), (11, PAGE_SIZE - 2), (10, 2)):
+        for _ in range(count):
+            make_photo(taken_local=datetime(2020, month, 1, tzinfo=UTC))
+    html = owner_client.get("/").content.decode()
+    assert re.findall(r'class="month( small)?" aria-labelledby="heading-([\d-]+)"', html) == [
+        (" small", "2020-12"),
+        ("", "2020-11"),
+        ("", "2020-10"),
+    ]
+
+
 def test_years_lead_to_their_last_photo(owner_client: Client) -> None:
     old = make_photo(taken_local=datetime(2018, 12, 31, 23, 59, tzinfo=UTC))
     make_photo(taken_local=datetime(2019, 1, 1, tzinfo=UTC))
