@@ -20,6 +20,10 @@ from library.templatetags.library_tags import thumbnail_url
 
 M = TypeVar("M", bound=Model)
 
+admin.site.site_header = "Heirloom"
+admin.site.site_title = "Heirloom"
+admin.site.index_title = "Workshop"
+
 if TYPE_CHECKING:
     ModelAdmin = admin.ModelAdmin
     TabularInline = admin.TabularInline

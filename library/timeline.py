@@ -112,7 +112,7 @@ def with_details(photos: PhotoQuerySet, user: User) -> PhotoQuerySet:
     """
     files = PhotoFile.objects.select_related("root").order_by("missing_since", "pk")
     if not getattr(user, "is_superuser", False):
-        files = files.filter(root__in=Root.objects.visible_to(user).values("pk"))  # type: ignore[arg-type]
+        files = files.filter(root__in=Root.objects.visible_to(user).values("pk"))
     hidden = photos_for(user).shown().filter(duplicate_of=OuterRef("pk")).order_by()
     counted = hidden.values("duplicate_of").annotate(number=Count("pk")).values("number")
     return (
@@ -194,5 +194,5 @@ def _first_day(photo: Photo) -> datetime:
 def _sees_every_root(user: User) -> bool:
     if getattr(user, "is_superuser", False):
         return True
-    open_roots = Root.objects.visible_to(user).values("pk")  # type: ignore[arg-type]
+    open_roots = Root.objects.visible_to(user).values("pk")
     return not Root.objects.exclude(pk__in=open_roots).exists()
