@@ -38,6 +38,8 @@ def photo_or_404(
 def files_for(user: AbstractBaseUser | AnonymousUser, photo: Photo) -> list[PhotoFile]:
     """The files of a photo that lie in roots this user may see."""
     files = photo.files.select_related("root").order_by("missing_since", "pk")
+    if not user.is_authenticated:
+        return []
     if not getattr(user, "is_superuser", False):
         files = files.filter(root__in=Root.objects.visible_to(user).values("pk"))
     return list(files)

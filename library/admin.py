@@ -14,7 +14,7 @@ from django.utils.functional import cached_property
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from library.actions.categories import reindex_categories
+from library.actions.roots import forget_root
 from library.models import AuditEvent, Category, DuplicatePair, Photo, Root, Tag, TagMapping
 from library.templatetags.library_tags import thumbnail_url
 
@@ -141,16 +141,14 @@ class CategoryAdmin(ModelAdmin[Category]):
             _remind(request)
 
 
-@admin.register(TagMapping)
-class TagMappingAdmin(ModelAdmin[TagMapping]):
-    """Which tag falls into which category."""
+class TagMappingAdminBase(ModelAdmin[TagMapping]):
+    """Which tag falls into which category; ``search.admin`` adds what applies the mappings."""
 
     list_display = ("tag", "category")
     list_filter = ("category",)
     list_select_related = ("tag", "category")
     search_fields = ("tag__name",)
     autocomplete_fields = ("tag",)
-    actions = ("remap",)
 
     def save_model(
         self, request: HttpRequest, obj: TagMapping, form: ModelForm[TagMapping], change: Any
@@ -158,16 +156,6 @@ class TagMappingAdmin(ModelAdmin[TagMapping]):
         """Save and say what makes it count."""
         super().save_model(request, obj, form, change)
         _remind(request)
-
-    @admin.action(description="Re-map photos with today's mappings")
-    def remap(self, request: HttpRequest, _: QuerySet[TagMapping]) -> None:
-        """Apply all mappings, not the chosen ones alone: it is the same two statements."""
-        counts = reindex_categories()
-        self.message_user(
-            request,
-            f"{counts['mapped']} tags of photos moved, {counts['cleared']} left without a category.",
-            messages.SUCCESS,
-        )
 
 
 @admin.register(Tag)
@@ -193,6 +181,16 @@ class RootAdmin(ModelAdmin[Root]):
     fields = ("name", "display_path", "watch", "visible_to")
     readonly_fields = ("display_path",)
     filter_horizontal = ("visible_to",)
+    actions = ("forget",)
+
+    @admin.action(description="Forget these folders (photos are kept as missing, files are not touched)")
+    def forget(self, request: HttpRequest, queryset: QuerySet[Root]) -> None:
+        """Take the chosen roots out of the library."""
+        for root in queryset:
+            missing = forget_root(root=root, actor_id=request.user.pk)
+            self.message_user(
+                request, f"{root.name}: forgotten; {missing} photos are missing now.", messages.SUCCESS
+            )
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Added by ``scan_library``, which looks whether the folder is there."""

@@ -17,6 +17,12 @@ def space_for(kind: str, info: SpaceInfo) -> EmbeddingSpace:
     space, created = EmbeddingSpace.objects.get_or_create(
         kind=kind, engine=info.engine, model=info.model, defaults={"dimensions": info.dimensions}
     )
+    if space.status == EmbeddingSpace.Status.RETIRED:
+        # Its engine is back. It answers again once it is complete.
+        EmbeddingSpace.objects.filter(pk=space.pk, status=space.status).update(
+            status=EmbeddingSpace.Status.BUILDING
+        )
+        space.refresh_from_db()
     if created and EmbeddingSpace.objects.active(kind) is None:
         _activate_first(space)
     return space

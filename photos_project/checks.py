@@ -61,7 +61,7 @@ def check_data_apart_from_originals(
 @register("heirloom", deploy=True)
 def check_embedder(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
     """Search by description needs CLIP; everything else works without, so only ``check --deploy`` tells."""
-    if settings.CLIP_ONNX_DIR or any(settings.MODEL_CACHE_DIR.glob("**/visual/model.onnx")):
+    if settings.CLIP_ONNX_DIR:
         return []
     message = "No CLIP model is set up: search finds words (tags, text, names), not descriptions."
     hint = "Set CLIP_ONNX_DIR to a model's folder; 'manage.py library_status' shows every engine."

@@ -27,11 +27,11 @@ SECRETS = ("SECRET_KEY", "DATABASE_URL", "OWNER_PASSWORD")
 """Variables that may be given as ``<NAME>_FILE``: the path of a file that holds the value."""
 
 PICTURE_FORMATS = (
-    *("jpg", "jpeg", "jpe", "png", "gif", "bmp", "tif", "tiff", "webp"),
+    *("jpg", "jpeg", "jpe", "jfif", "png", "apng", "gif", "bmp", "dib", "tif", "tiff", "webp"),
     *("heic", "heif", "hif", "avif"),
 )
 RAW_FORMATS = (
-    *("3fr", "arw", "cr2", "cr3", "crw", "dcr", "dng", "erf", "iiq", "kdc", "mef", "mos", "mrw", "nef"),
+    *("3fr", "arw", "cr2", "cr3", "crw", "dcr", "dng", "erf", "fff", "iiq", "kdc", "mef", "mos", "mrw", "nef"),
     *("nrw", "orf", "pef", "raf", "raw", "rw2", "rwl", "sr2", "srf", "srw", "x3f"),
 )
 DEFAULT_FORMATS = (*PICTURE_FORMATS, *RAW_FORMATS)
@@ -99,6 +99,12 @@ class Environment:
     log_format: LogFormat
     owner_username: str
     owner_password: str | None
+
+
+def _default_workers() -> int:
+    """One a processor this process may use; more than 16 would only wait for the disk and the database."""
+    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(usable, 16)
 
 
 class _Reader:
@@ -242,7 +248,7 @@ def read_environment(variables: Mapping[str, str], base_dir: Path) -> Environmen
         batch_size=reader.integer("BATCH_SIZE", 32, 1, 1024),
         slice_seconds=reader.integer("SLICE_SECONDS", 60, 1, 3600),
         lease_seconds=reader.integer("LEASE_SECONDS", 600, 10, 86_400),
-        files_workers=reader.integer("FILES_WORKERS", os.cpu_count() or 1, 1, 256),
+        files_workers=reader.integer("FILES_WORKERS", _default_workers(), 1, 256),
         model_threads=reader.integer("MODEL_THREADS", 0, 0, 1024),
         tag_min_confidence=reader.fraction("TAG_MIN_CONFIDENCE", 0.5),
         ocr_min_confidence=reader.fraction("OCR_MIN_CONFIDENCE", 0.5),

@@ -22,14 +22,12 @@ from people.models import FaceLabel, Person
 from search.models import SearchDocument
 from search.query import Atom, Field, SearchQuery, Term
 from search.text import fold, phrase, words
+from vision.imaging.formats import FAMILIES
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 
 # Formats are stored as they are called by their decoder; raw ones by the name of their file extension.
-_RAW_FORMATS: Final = (
-    "3fr|arw|cr2|cr3|crw|dcr|dng|erf|iiq|kdc|mef|mos|mrw|nef|nrw|orf|pef|raf|raw|rw2|rwl|sr2|srf|srw|x3f"
-)
 _FORMATS: Final = {
     "jpg": ["JPEG", "JPG", "MPO"],
     "jpeg": ["JPEG", "JPG", "MPO"],
@@ -37,7 +35,7 @@ _FORMATS: Final = {
     "tiff": ["TIFF", "TIF"],
     "heic": ["HEIC", "HEIF"],
     "heif": ["HEIC", "HEIF"],
-    "raw": _RAW_FORMATS.split("|"),
+    "raw": [extension.upper() for extension, family in FAMILIES.items() if family == "raw"],
 }
 
 

@@ -2,24 +2,39 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from django.db import transaction
-from django.db.models import OuterRef, Subquery
+from django.db.models import OuterRef, Q, QuerySet, Subquery
 
 from library.models import DetectedObject, TagMapping
 
 
-@transaction.atomic
-def reindex_categories() -> dict[str, int]:
-    """Set the category of every detection to what the mappings say; no picture is touched.
+@dataclass(frozen=True, slots=True)
+class Remapped:
+    """How many detections were put into a (new) category, how many into none, and which tags those were."""
 
-    Returns how many detections were ``mapped`` to a (new) category and how many were ``cleared``.
-    """
+    mapped: int
+    cleared: int
+    tag_ids: tuple[int, ...]
+
+
+@transaction.atomic
+def reindex_categories() -> Remapped:
+    """Set the category of every detection to what the mappings say; no picture is touched."""
     mapping = TagMapping.objects.filter(tag=OuterRef("tag"))
-    moved = DetectedObject.objects.filter(tag__mapping__isnull=False).exclude(
-        category=Subquery(mapping.values("category"))
+    wanted = Subquery(mapping.values("category"))
+    moved = DetectedObject.objects.filter(tag__mapping__isnull=False).filter(
+        Q(category__isnull=True) | ~Q(category=wanted)
     )
     orphaned = DetectedObject.objects.filter(tag__mapping__isnull=True, category__isnull=False)
-    return {
-        "mapped": moved.update(category=Subquery(mapping.values("category"))),
-        "cleared": orphaned.update(category=None),
-    }
+    tag_ids = {*_tags(moved), *_tags(orphaned)}
+    return Remapped(
+        mapped=moved.update(category=wanted),
+        cleared=orphaned.update(category=None),
+        tag_ids=tuple(sorted(tag_ids)),
+    )
+
+
+def _tags(detections: QuerySet[DetectedObject]) -> QuerySet[DetectedObject, int]:
+    return detections.order_by().values_list("tag_id", flat=True).distinct()

@@ -123,7 +123,7 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('name', models.CharField(max_length=200)),
                 ('path', models.BinaryField(max_length=4096, unique=True)),
-                ('watch', models.BooleanField(default=True, help_text='Look for new photos in this folder regularly.')),
+                ('watch', models.BooleanField(default=True, help_text='Part of the scans that name no folder.')),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
                 ('visible_to', models.ManyToManyField(blank=True, help_text='Who may see these photos. Nobody chosen means everybody who can log in.', related_name='visible_roots', to=settings.AUTH_USER_MODEL)),
             ],

@@ -28,7 +28,7 @@ class Root(models.Model):
 
     name = models.CharField(max_length=200)
     path = models.BinaryField(unique=True, max_length=4096)
-    watch = models.BooleanField(default=True, help_text="Look for new photos in this folder regularly.")
+    watch = models.BooleanField(default=True, help_text="Part of the scans that name no folder.")
     visible_to = models.ManyToManyField(
         settings.AUTH_USER_MODEL,
         blank=True,

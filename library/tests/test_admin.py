@@ -1,17 +1,12 @@
-"""What the owner changes in the admin, and the command that does the same."""
+"""What the owner changes in the admin."""
 
 from __future__ import annotations
 
-import json
-from io import StringIO
-
 import pytest
-from django.core.management import call_command
 from django.test import Client
 
-from library.actions.categories import reindex_categories
-from library.models import Category, DetectedObject, Tag, TagMapping
-from library.tests.factories import add_tag, make_photo
+from library.models import AuditEvent, Category, Root, Tag, TagMapping
+from library.tests.factories import add_tag, make_file, make_photo, make_root
 
 pytestmark = pytest.mark.django_db
 ADMIN = "/admin/library"
@@ -23,33 +18,6 @@ def mapping() -> TagMapping:
     add_tag(make_photo(), "cat")
     pets = Category.objects.create(slug="pets", name="Pets")
     return TagMapping.objects.create(tag=Tag.objects.get(name="cat"), category=pets)
-
-
-def test_changed_mappings_reach_photos_that_are_tagged_already(mapping: TagMapping) -> None:
-    assert reindex_categories() == {"mapped": 1, "cleared": 0}
-    assert reindex_categories() == {"mapped": 0, "cleared": 0}
-    wild = Category.objects.create(slug="wild", name="Wild")
-    TagMapping.objects.update(category=wild)
-    assert reindex_categories() == {"mapped": 1, "cleared": 0}
-    assert DetectedObject.objects.get().category == wild
-    mapping.delete()
-    assert reindex_categories() == {"mapped": 0, "cleared": 1}
-    assert DetectedObject.objects.get().category is None
-
-
-def test_the_command_says_how_much_changed(mapping: TagMapping) -> None:
-    out = StringIO()
-    call_command("reindex_categories", "--json", stdout=out)
-    assert json.loads(out.getvalue()) == {"mapped": 1, "cleared": 0}
-    call_command("reindex_categories", stdout=out)
-    assert "0 tags of photos moved" in out.getvalue()
-
-
-def test_the_action_of_the_admin_does_the_same(owner_client: Client, mapping: TagMapping) -> None:
-    form = {"action": "remap", "_selected_action": [mapping.pk]}
-    response = owner_client.post(f"{ADMIN}/tagmapping/", form, follow=True)
-    assert "1 tags of photos moved" in response.content.decode()
-    assert DetectedObject.objects.get().category == mapping.category
 
 
 def test_a_new_mapping_says_what_is_still_to_be_done(owner_client: Client, mapping: TagMapping) -> None:
@@ -90,3 +58,18 @@ def test_every_list_opens_for_the_owner_alone(
 @pytest.mark.parametrize("model", ["root", "duplicatepair", "auditevent"])
 def test_rows_of_the_program_cannot_be_added(owner_client: Client, model: str) -> None:
     assert owner_client.get(f"{ADMIN}/{model}/add/").status_code == 403
+
+
+def test_a_forgotten_folder_leaves_its_photos_as_missing(owner_client: Client) -> None:
+    kept, lost = make_photo(), make_photo()
+    other = make_root()
+    make_file(kept, "copy.jpg", root=other)
+    root = Root.objects.exclude(pk=other.pk).get()
+    form = {"action": "forget", "_selected_action": [root.pk]}
+    response = owner_client.post(f"{ADMIN}/root/", form, follow=True)
+    assert "1 photos are missing now" in response.content.decode()
+    lost.refresh_from_db()
+    kept.refresh_from_db()
+    assert lost.missing_since is not None
+    assert kept.missing_since is None
+    assert AuditEvent.objects.get().before["name"] == root.name

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final, Literal
 
@@ -58,18 +58,3 @@ def kind_of(name: str | bytes) -> str:
     """``photo``, one of the values of OTHER_KINDS, or ``unknown``."""
     extension = extension_of(name) or os.fsdecode(name).removeprefix(".").lower()
     return "photo" if extension in FAMILIES else OTHER_KINDS.get(extension, "unknown")
-
-
-def parse_supported_formats(values: Iterable[str]) -> frozenset[str]:
-    """Check the setting SUPPORTED_FORMATS: extensions in any case, ``raw*`` for every RAW.
-
-    An empty list means all formats. Raises ValueError naming the unknown ones.
-    """
-    wanted = [value.strip().lower().removeprefix(".") for value in values if value.strip()]
-    names = {name for value in wanted for name in (_RAW if value == "raw*" else (value,))}
-    unknown = sorted(names - FAMILIES.keys())
-    if unknown:
-        raise ValueError(
-            f"SUPPORTED_FORMATS: unknown format {', '.join(unknown)}; known are: {' '.join(sorted(FAMILIES))}"
-        )
-    return frozenset(names or FAMILIES)

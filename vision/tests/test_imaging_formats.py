@@ -8,7 +8,6 @@ from vision.imaging.formats import (
     extension_of,
     family_of,
     kind_of,
-    parse_supported_formats,
 )
 
 
@@ -40,11 +39,3 @@ def test_extension_of_any_name() -> None:
 )
 def test_kinds(name: str, kind: str) -> None:
     assert kind_of(name) == kind
-
-
-def test_supported_formats_setting() -> None:
-    assert parse_supported_formats([" .JPG", "png"]) == {"jpg", "png"}
-    assert parse_supported_formats([]) == set(FAMILIES)
-    assert parse_supported_formats(["raw*"]) == {name for name, family in FAMILIES.items() if family == "raw"}
-    with pytest.raises(ValueError, match="SUPPORTED_FORMATS: unknown format mp4, xyz; known are: 3fr"):
-        parse_supported_formats(["jpg", "xyz", "mp4"])

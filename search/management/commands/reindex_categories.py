@@ -7,11 +7,11 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
-from library.actions.categories import reindex_categories
+from search.remapping import apply_mappings
 
 
 class Command(BaseCommand):
-    """Runs in seconds: two statements, no picture is read."""
+    """Runs in seconds: no picture is read."""
 
     help = "Apply today's tag mappings to all tagged photos."
 
@@ -21,7 +21,8 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Map again and say how much changed."""
-        counts = reindex_categories()
+        changed = apply_mappings()
+        counts = {"mapped": changed.mapped, "cleared": changed.cleared}
         if options["json"]:
             self.stdout.write(json.dumps(counts))
         else:

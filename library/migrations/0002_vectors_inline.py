@@ -10,7 +10,7 @@ from django.db import migrations
 
 
 class Migration(migrations.Migration):
-    dependencies = [("search", "0001_initial"), ("library", "0001_initial")]
+    dependencies = [("library", "0001_initial")]
 
     operations = [
         migrations.RunSQL(
