@@ -10,6 +10,7 @@ import numpy as np
 
 from library.models import PhotoEmbedding
 from library.storage import rendition_path
+from vision.errors import ImageRejected
 from vision.imaging.open import load_rgb
 from vision.ports import ImageEmbedder
 from vision.results import RGBImage, Vectors
@@ -35,12 +36,16 @@ class Item:
 
     @property
     def image(self) -> RGBImage:
-        """The preview as upright RGB. Raises PreviewLost when its file is gone."""
+        """The preview as upright RGB. Raises PreviewLost when its file is gone or broken."""
         if self._image is None:
             try:
                 self._image = self._future.result() if self._future else load_rgb(self._preview)
             except FileNotFoundError as error:
                 raise PreviewLost(str(self._preview)) from error
+            except ImageRejected as error:
+                # Cut short by a crash of the machine: as good as none.
+                self._preview.unlink(missing_ok=True)
+                raise PreviewLost(f"{self._preview}: {error}") from error
             self._future = None
         return self._image
 

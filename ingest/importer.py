@@ -11,16 +11,19 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
+from ingest import ledger
 from ingest.models import ScanSession
 from ingest.scanner import FoundFile, Skipped
 from library.duplicates import regroup
 from library.models import Photo, PhotoFile, Root
+from search.indexing import index_photos
 
 CHUNK = 1000
 MOST_SKIPS_KEPT = 1000
 #: A tenth of a root vanishing at once looks like an unmounted disk, unless it is only a handful of files.
 VANISHED_SHARE = 0.1
 VANISHED_FEW = 10
+_READ_AGAIN = {"state": Photo.State.PENDING, "error_message": "", "lost_leases": 0}
 
 
 @dataclass(slots=True)
@@ -50,7 +53,7 @@ class _Tally:
         if len(self.skips) < MOST_SKIPS_KEPT:
             path = skipped.relative_path.decode("utf-8", "replace").replace("\0", "\N{REPLACEMENT CHARACTER}")
             self.skips.append({"path": path, "reason": skipped.reason})
-        if skipped.folder and skipped.reason.startswith("folder cannot be read"):
+        if skipped.unseen:
             self.closed.append(skipped.relative_path)
 
 
@@ -77,7 +80,7 @@ class Importer:
                 continue
             self._tally.counts["found"] += 1
             known = self._unseen.pop(item.relative_path, None)
-            if known and (known.size, known.mtime_ns) == (item.size, item.mtime_ns) and not known.missing:
+            if known and not known.missing and _is_as_recorded(item, known):
                 self._tally.counts["unchanged"] += 1
                 continue
             self._waiting.append((item, known))
@@ -100,8 +103,8 @@ class Importer:
             )
         elif gone:
             self._mark_missing(gone)
-            regroup(photo_ids={known.photo_id for known in gone})
             self._tally.counts["vanished"] = len(gone)
+        self._read_unread_again()
         for name in ("found", "new", "changed", "returned", "vanished", "unchanged", "skipped"):
             setattr(session, name, self._tally.counts[name])
         session.skips = self._tally.skips
@@ -109,6 +112,13 @@ class Importer:
         session.finished_at = timezone.now()
         session.save()
         return session
+
+    def _read_unread_again(self) -> None:
+        """Files that could not even be read (closed, or their disk was away) may be readable by now."""
+        there = PhotoFile.objects.present().filter(photo=OuterRef("pk"), root=self._root)
+        unread = Photo.objects.filter(Exists(there), state=Photo.State.FAILED, sha256=None, lost_leases=0)
+        if unread.exists():
+            unread.update(**_READ_AGAIN)
 
     def _known_files(self) -> dict[bytes, _Known]:
         files = PhotoFile.objects.filter(root=self._root)
@@ -122,25 +132,33 @@ class Importer:
 
     @transaction.atomic
     def _write_chunk(self) -> None:
+        if not self._waiting:
+            return
+        ledger.lock_books()
         now = timezone.now()
         new = [found for found, known in self._waiting if known is None]
         for found in new:
             self._tally.arrived[found.size, found.mtime_ns] += 1
         self._add(new, now)
-        for found, known in self._waiting:
-            if known is None:
-                continue
-            if (known.size, known.mtime_ns) == (found.size, found.mtime_ns):
-                self._tally.counts["returned"] += 1
-                PhotoFile.objects.filter(pk=known.pk).update(missing_since=None, seen_at=now)
-                Photo.objects.filter(pk=known.photo_id).update(missing_since=None)
-            else:
+        before = [(found, known) for found, known in self._waiting if known]
+        self._take_back([known for found, known in before if _is_as_recorded(found, known)], now)
+        for found, known in before:
+            if not _is_as_recorded(found, known):
                 self._tally.counts["changed"] += 1
                 self._change(found, known, now)
-        back = {known.photo_id for _, known in self._waiting if known and known.missing}
-        if back:
-            regroup(photo_ids=back)
+        regroup(photo_ids={known.photo_id for _, known in before if known.missing})
+        index_photos(known.photo_id for _, known in before)
         self._waiting.clear()
+
+    def _take_back(self, returned: list[_Known], now: datetime) -> None:
+        """Missing files are there again. What could not be read while they were gone is tried again."""
+        self._tally.counts["returned"] += len(returned)
+        PhotoFile.objects.filter(pk__in=[known.pk for known in returned]).update(
+            missing_since=None, seen_at=now
+        )
+        photos = Photo.objects.filter(pk__in={known.photo_id for known in returned})
+        photos.update(missing_since=None)
+        photos.filter(state=Photo.State.FAILED).update(**_READ_AGAIN)
 
     def _add(self, new: list[FoundFile], now: datetime) -> None:
         photos = Photo.objects.bulk_create([Photo(priority=self._session.priority) for _ in new])
@@ -167,16 +185,14 @@ class Importer:
         if others:
             photo_id = Photo.objects.create(priority=self._session.priority).pk
         else:
-            Photo.objects.filter(pk=photo_id).update(
-                state=Photo.State.PENDING, missing_since=None, error_message="", lost_leases=0
-            )
+            Photo.objects.filter(pk=photo_id).update(missing_since=None, **_READ_AGAIN)
         PhotoFile.objects.filter(pk=known.pk).update(
             photo=photo_id, size=found.size, mtime_ns=found.mtime_ns, seen_at=now, missing_since=None
         )
 
     def _closed(self, path: bytes) -> bool:
-        """Whether the file lies in a folder that could not be read: then nothing is known about it."""
-        return any(path.startswith(folder + b"/") for folder in self._tally.closed)
+        """Whether the file, or a folder around it, could not be looked at: then nothing is known about it."""
+        return any(path == unseen or path.startswith(unseen + b"/") for unseen in self._tally.closed)
 
     def _looks_unmounted(self, gone: list[_Known]) -> bool:
         if not self._tally.counts["found"]:
@@ -194,6 +210,7 @@ class Importer:
 
     @transaction.atomic
     def _mark_missing(self, gone: list[_Known]) -> None:
+        ledger.lock_books()
         now = timezone.now()
         for start in range(0, len(gone), CHUNK):
             part = gone[start : start + CHUNK]
@@ -202,3 +219,10 @@ class Importer:
             Photo.objects.filter(pk__in=[known.photo_id for known in part]).exclude(Exists(there)).update(
                 missing_since=now
             )
+        photo_ids = {known.photo_id for known in gone}
+        regroup(photo_ids=photo_ids)
+        index_photos(photo_ids)
+
+
+def _is_as_recorded(found: FoundFile, known: _Known) -> bool:
+    return (known.size, known.mtime_ns) == (found.size, found.mtime_ns)

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cached_property
+from types import TracebackType
 
 import psutil
 from django.conf import settings
-from django.db import transaction
+from django.db import DatabaseError, InterfaceError, OperationalError, transaction
 from django.db.models import F, Q
 from django.utils import timezone
 
@@ -69,6 +71,54 @@ def release(worker: Worker, photo_ids: Sequence[int]) -> None:
     Photo.objects.filter(pk__in=photo_ids, leased_by=worker.name).update(lease_until=None, leased_by="")
 
 
+class Hands:
+    """What a lane has claimed. Used as a context, it gives everything back at the end, also after an error.
+
+    After an error the photos that were taken up count as lost once more, as if the worker had died over them:
+    a photo that breaks the lane again and again is set aside, and its neighbours go on. An outage (of the
+    database, of a disk) is no photo's fault and does not count.
+    """
+
+    _OUTAGES = (OperationalError, InterfaceError, OSError)
+
+    def __init__(self, worker: Worker) -> None:
+        self._worker = worker
+        self._claimed: set[int] = set()
+        self._taken_up: set[int] = set()
+
+    def claim(self, states: Sequence[str], most: int) -> list[int]:
+        """See ``claim``."""
+        ids = claim(self._worker, states, most)
+        self._claimed.update(ids)
+        return ids
+
+    def take_up(self, photo_ids: Sequence[int]) -> None:
+        """These are worked on now; those before are done with."""
+        self._claimed -= self._taken_up - set(photo_ids)
+        self._taken_up = set(photo_ids)
+
+    def __enter__(self) -> Hands:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        lost: set[int] = set()
+        if isinstance(error, Exception) and not isinstance(error, self._OUTAGES):
+            lost = self._taken_up
+        with suppress(*((DatabaseError,) if error else ())):
+            _lose(self._worker, lost)
+            release(self._worker, sorted(self._claimed - lost))
+        self._claimed.clear()
+        self._taken_up = set()
+
+
+def _lose(worker: Worker, photo_ids: Collection[int]) -> None:
+    held = Photo.objects.filter(pk__in=photo_ids, leased_by=worker.name)
+    if held.update(lease_until=None, leased_by="", lost_leases=F("lost_leases") + 1):
+        _set_aside()
+
+
 def recover() -> int:
     """Free the photos of dead workers and of leases that ran out; set aside those that keep killing.
 
@@ -89,7 +139,7 @@ def _set_aside() -> None:
     poisoned = Photo.objects.filter(lost_leases__gte=MOST_LOST_LEASES).exclude(state__in=Photo.FINAL_STATES)
     for pk, state in poisoned.values_list("pk", "state"):
         message = (
-            f"The worker died {MOST_LOST_LEASES} times during {state}; the photo was set aside. "
+            f"The worker died or broke off {MOST_LOST_LEASES} times during {state}; the photo was set aside. "
             "Retry it in /admin once the cause is known."
         )
         Photo.objects.filter(pk=pk, state=state).update(state=Photo.State.FAILED, error_message=message)

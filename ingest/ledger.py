@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
@@ -20,6 +20,7 @@ from photos_project.logging import get_logger
 from search.indexing import index_photos
 
 logger = get_logger(__name__)
+_BOOKS_LOCK = 0x4E1A_0001
 _STEP_FIELDS = ["engine", "status", "attempts", "milliseconds", "error", "updated_at"]
 
 
@@ -40,6 +41,16 @@ class StepOutcome:
         return [*self.results, *self.errors, *self.skipped]
 
 
+def lock_books() -> None:
+    """Wait for everybody else who is writing about many photos; held until the transaction ends.
+
+    Photos are found, read, looked at and grouped in different orders, so two writers that lock them one by
+    one could wait for each other for ever.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_BOOKS_LOCK])
+
+
 def lock_held(worker: Worker, photo_ids: Iterable[int]) -> dict[int, Photo]:
     """Lock those of the photos whose lease is still ours: what another worker took over is its to write."""
     held = Photo.objects.select_for_update().filter(pk__in=list(photo_ids), leased_by=worker.name)
@@ -54,6 +65,7 @@ def record(
     next_states: Mapping[int, Photo.State],
 ) -> None:
     """Save the results of a step, enter them in the ledger and move the photos on, all or nothing."""
+    lock_books()
     held = lock_held(worker, outcome.photo_ids)
     # A photo whose file changed meanwhile went back to the start: what was seen of it is about old bytes.
     held = {pk: photo for pk, photo in held.items() if photo.state in Photo.MODELS_LANE_STATES}
@@ -61,7 +73,8 @@ def record(
     if results:
         save(results)
     enter(outcome, held)
-    move(held.values(), next_states, milliseconds=outcome.milliseconds)
+    onward = {pk: states.later(held[pk].state, after) for pk, after in next_states.items() if pk in held}
+    move(held.values(), onward, milliseconds=outcome.milliseconds)
 
 
 def enter(outcome: StepOutcome, held: Mapping[int, Photo]) -> None:
@@ -74,7 +87,7 @@ def enter(outcome: StepOutcome, held: Mapping[int, Photo]) -> None:
         StepRun(
             photo_id=pk,
             step=outcome.step,
-            engine=outcome.engine,
+            engine="" if pk in outcome.skipped else outcome.engine,
             status=_status(outcome, pk),
             attempts=before.get(pk, 0) + 1,
             milliseconds=outcome.milliseconds.get(pk, 0),
@@ -124,6 +137,7 @@ def move(
 @transaction.atomic
 def finish(worker: Worker, photo_ids: Sequence[int]) -> None:
     """Make the photos findable, close them as completed or partial, and give their leases back."""
+    lock_books()
     held = lock_held(worker, photo_ids)
     open_ids = [pk for pk, photo in held.items() if photo.state in Photo.MODELS_LANE_STATES]
     index_photos(open_ids)
@@ -140,6 +154,7 @@ def finish(worker: Worker, photo_ids: Sequence[int]) -> None:
 @transaction.atomic
 def back_to_start(worker: Worker, photo_ids: Sequence[int]) -> None:
     """Have the originals read again (their previews are gone), and give the leases back."""
+    lock_books()
     held = lock_held(worker, photo_ids)
     move(held.values(), dict.fromkeys(held, Photo.State.PENDING))
     Photo.objects.filter(pk__in=held).update(lease_until=None, leased_by="")
@@ -158,7 +173,10 @@ def reopen_stale(engines: Mapping[StepRun.Step, tuple[Photo.State, str | None]])
             continue
         runs = StepRun.objects.filter(photo=OuterRef("pk"), step=step)
         today = runs.filter(engine=engine).exclude(status=StepRun.Status.PENDING)
-        opened += finished.filter(~Exists(today)).update(state=state, updated_at=timezone.now())
+        stale = finished.filter(~Exists(today))
+        if state == Photo.State.PENDING:
+            stale = stale.filter(missing_since__isnull=True)  # there is nothing to be read
+        opened += stale.update(state=state, updated_at=timezone.now())
     if opened:
         logger.info("ledger.reopened", photos=opened)
     return opened

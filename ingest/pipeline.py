@@ -6,8 +6,6 @@ Lane ``models`` (GPU where there is one): the steps below, in this order, from t
 
 from __future__ import annotations
 
-from typing import Literal
-
 from ingest.models import StepRun
 from ingest.steps.base import ModelStep
 from ingest.steps.duplicates import DuplicatesStep
@@ -16,10 +14,8 @@ from ingest.steps.faces import FacesStep
 from ingest.steps.hash import HashStep
 from ingest.steps.objects import ObjectsStep
 from ingest.steps.ocr import OcrStep
+from ingest.steps.preprocessing import ENGINE as PREPROCESSING
 from library.models import Photo
-
-Lane = Literal["files", "models"]
-LANES: tuple[Lane, ...] = ("files", "models")
 
 STEPS: tuple[ModelStep, ...] = (
     ObjectsStep(),
@@ -33,4 +29,8 @@ STEPS: tuple[ModelStep, ...] = (
 
 def todays_engines() -> dict[StepRun.Step, tuple[Photo.State, str | None]]:
     """Each step's state and the identity of the engine that would run it now."""
-    return {step.name: (step.state, step.engine_id()) for step in STEPS}
+    reading: tuple[Photo.State, str | None] = (Photo.State(Photo.State.PENDING), PREPROCESSING)
+    return {
+        StepRun.Step.PREPROCESSING: reading,
+        **{step.name: (step.state, step.engine_id()) for step in STEPS},
+    }

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 
 from django.conf import settings
-from django.db import transaction
+from django.db import connection, transaction
+from django.utils import timezone
 
 from ingest.importer import Importer
 from ingest.models import ScanSession
 from ingest.scanner import ScanRules, walk
 from library.models import Photo, Root
+
+_SCAN_LOCK = 0x4E1A
 
 
 class RootRefused(Exception):  # noqa: N818 - a refusal the user can act on
@@ -40,6 +45,8 @@ def register_folder(folder: str | bytes) -> ScanTarget:
         raise RootRefused(f"{shown} is not a folder.")
     if not os.access(path, os.R_OK | os.X_OK):
         raise RootRefused(f"{shown} cannot be read by this user: check its permissions.")
+    if Path(os.fsdecode(path)) in _own_folders():
+        raise RootRefused(f"{shown} is where Heirloom keeps its own files: choose the folder of the photos.")
     for root in Root.objects.order_by("pk"):
         known = bytes(root.path)
         if path == known:
@@ -62,8 +69,17 @@ def rules_from_settings() -> ScanRules:
         excluded_folders=frozenset(name.casefold() for name in settings.EXCLUDED_FOLDERS),
         include_hidden=settings.INCLUDE_HIDDEN,
         max_file_size=settings.MAX_FILE_SIZE,
-        forbidden=(Path(settings.DATA_DIR), Path(settings.THUMBNAIL_DIR), Path(settings.MODEL_CACHE_DIR)),
+        forbidden=_own_folders(),
     )
+
+
+def _own_folders() -> tuple[Path, ...]:
+    folders = (settings.DATA_DIR, settings.THUMBNAIL_DIR, settings.MODEL_CACHE_DIR)
+    return tuple(Path(folder).resolve() for folder in folders)
+
+
+def _never() -> bool:
+    return False
 
 
 def scan(
@@ -72,18 +88,48 @@ def scan(
     priority: int = Photo.Priority.NORMAL,
     accept_missing: bool = False,
     progress: Callable[[int], object] = bool,
+    should_stop: Callable[[], bool] = _never,
 ) -> ScanSession:
     """Walk the folder and take what is found into the library. Returns the closed session.
 
-    A folder that is not there fails the session and marks nothing.
+    When ``should_stop`` says so the walk ends early: what was found is kept, nothing counts as vanished.
+
+    A folder that is not there fails the session and marks nothing. While another process scans this root,
+    this one waits.
     """
-    session = ScanSession.objects.create(root=target.root, subfolder=target.subfolder, priority=priority)
-    importer = Importer(session, accept_missing=accept_missing)
+    with _only_scan_of(target.root):
+        session = ScanSession.objects.create(root=target.root, subfolder=target.subfolder, priority=priority)
+        importer = Importer(session, accept_missing=accept_missing)
+        try:
+            found = walk(bytes(target.root.path), rules_from_settings(), target.subfolder)
+            importer.take(takewhile(lambda _: not should_stop(), found), progress)
+        except OSError as error:
+            folder = os.path.join(bytes(target.root.path), target.subfolder).rstrip(b"/")  # noqa: PTH118
+            shown = folder.decode("utf-8", "replace")
+            _close(session, f"{shown} cannot be read: {error.strerror}. Is the disk mounted?")
+            return session
+        if should_stop():
+            _close(session, "The scan was interrupted; the next one goes on from there.")
+            return session
+        return importer.finish()
+
+
+@contextmanager
+def _only_scan_of(root: Root) -> Iterator[None]:
+    """Hold the scan of this root; sessions that are still open then were killed."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_lock(%s, %s)", [_SCAN_LOCK, root.pk])
     try:
-        importer.take(walk(bytes(target.root.path), rules_from_settings(), target.subfolder), progress)
-    except OSError as error:
-        session.status = ScanSession.Status.FAILED
-        session.message = f"{target.root.display_path} cannot be read: {error.strerror}. Is the disk mounted?"
-        session.save(update_fields=["status", "message"])
-        return session
-    return importer.finish()
+        for session in ScanSession.objects.filter(root=root, status=ScanSession.Status.RUNNING):
+            _close(session, "The scan was interrupted; the next one went on from there.")
+        yield
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_unlock(%s, %s)", [_SCAN_LOCK, root.pk])
+
+
+def _close(session: ScanSession, message: str) -> None:
+    session.status = ScanSession.Status.FAILED
+    session.message = message
+    session.finished_at = timezone.now()
+    session.save(update_fields=["status", "message", "finished_at"])

@@ -48,6 +48,11 @@ class Batch:
             following.update(dict.fromkeys(self.due[step.name], step.state))
         return following
 
+    def release(self) -> None:
+        """Let go of the pixels."""
+        for item in self.items.values():
+            item.release()
+
 
 class ModelsLane:
     """Runs the steps after preprocessing until nothing is left or ``should_stop`` says so.
@@ -65,6 +70,7 @@ class ModelsLane:
     ) -> None:
         self._check_stale = check_stale
         self._worker = Worker.this_process()
+        self._hands = leases.Hands(self._worker)
         self._should_stop = should_stop
         self._on_progress = on_progress
         self._batch_size = batch_size or settings.BATCH_SIZE
@@ -75,20 +81,21 @@ class ModelsLane:
         if self._check_stale:
             ledger.reopen_stale(todays_engines())
         finished = 0
-        with ThreadPoolExecutor(DECODE_THREADS, thread_name_prefix="decode") as pool:
+        with ThreadPoolExecutor(DECODE_THREADS, thread_name_prefix="decode") as pool, self._hands as hands:
             batch = self._claim(pool)
             while batch and not self._should_stop():
+                hands.take_up(list(batch.items))
                 upcoming = self._claim(pool)
                 finished += self._run_batch(batch)
                 batch = upcoming
             if batch:
-                self._give_back(batch)
+                batch.release()
         if not finished:
             promote_complete()
         return finished
 
     def _claim(self, pool: ThreadPoolExecutor) -> Batch | None:
-        ids = leases.claim(self._worker, Photo.MODELS_LANE_STATES, self._batch_size)
+        ids = self._hands.claim(Photo.MODELS_LANE_STATES, self._batch_size)
         if not ids:
             return None
         photos = Photo.objects.filter(pk__in=ids).order_by("priority", "pk").values_list("pk", "sha256")
@@ -111,14 +118,13 @@ class ModelsLane:
                 ledger.record(self._worker, outcome, step.save, batch.next_states(position))
                 self._on_progress()
             if self._should_stop():
-                self._give_back(batch)
+                batch.release()
                 return 0
         if batch.lost:
             ledger.back_to_start(self._worker, sorted(batch.lost))
         ready = [pk for pk in batch.items if pk not in batch.lost]
         ledger.finish(self._worker, ready)
-        for item in batch.items.values():
-            item.release()
+        batch.release()
         return len(ready)
 
     def _run_step(self, step: ModelStep, due: Sequence[Item], batch: Batch) -> StepOutcome:
@@ -134,11 +140,6 @@ class ModelsLane:
                 break
             _compute(step, due[start : start + step.chunk], batch, outcome)
         return outcome
-
-    def _give_back(self, batch: Batch) -> None:
-        for item in batch.items.values():
-            item.release()
-        leases.release(self._worker, list(batch.items))
 
 
 def _is_ready(step: ModelStep) -> bool:
@@ -177,6 +178,9 @@ def _compute(step: ModelStep, items: Sequence[Item], batch: Batch, outcome: Step
             raise EngineFailed(f"{outcome.engine} gave {len(results)} results for {len(items)} pictures.")
     except DatabaseError:
         raise
+    except EngineUnavailable as error:
+        outcome.skipped.update((item.photo_id, str(error)) for item in items)
+        return
     except Exception as error:  # noqa: BLE001 - engines raise anything; it goes into the ledger, not away
         if len(items) == 1:
             _fail(items[0], error, batch, outcome, started)

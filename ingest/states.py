@@ -7,9 +7,13 @@ when its file changes or its preview is lost.
 
 from __future__ import annotations
 
+from typing import Literal
+
 from library.models import Photo
 
 State = Photo.State
+Lane = Literal["files", "models"]
+LANES: tuple[Lane, ...] = ("files", "models")
 
 PIPELINE: tuple[State, ...] = (State(Photo.State.PENDING), State.PREPROCESSING, *Photo.MODELS_LANE_STATES)
 FINAL: frozenset[State] = frozenset(Photo.FINAL_STATES)
@@ -41,6 +45,11 @@ def check(before: str, after: str) -> None:
     """Raise ForbiddenTransition unless the table allows the move; staying is always allowed."""
     if before != after and State(after) not in TRANSITIONS[State(before)]:
         raise ForbiddenTransition(f"A photo cannot go from {before} to {after}.")
+
+
+def later(before: str, after: str) -> State:
+    """The later of two states of the pipeline: a step that is run late moves no photo backwards."""
+    return max(State(before), State(after), key=PIPELINE.index)
 
 
 def mermaid() -> str:

@@ -29,12 +29,16 @@ ENGINE = "preprocessing/1"
 SIDECAR_MOST_BYTES = 1 << 20
 
 
+class RenditionsNotWritten(OSError):
+    """Our own disk is full or closed to us: no photo's fault, so the lane stops instead of failing them."""
+
+
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A photo to be read, and the absolute paths of its files in the order they are tried."""
+    """A photo to be read, and its files (id, absolute path) in the order they are tried."""
 
     photo_id: int
-    paths: Sequence[bytes]
+    files: Sequence[tuple[int, bytes]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +46,7 @@ class ReadFile:
     """What reading gave: the bytes with their hash, or the reason why there are none."""
 
     source: Source
+    file_id: int | None = None
     path: bytes = b""
     original: Original | None = None
     error: str = ""
@@ -66,7 +71,7 @@ def read(source: Source) -> ReadFile:
     """Read the first file of the photo that can be read."""
     started = time.perf_counter()
     errors = []
-    for path in source.paths:
+    for file_id, path in source.files:
         try:
             original = read_original(path, max_bytes=settings.MAX_FILE_SIZE)
         except OSError as error:
@@ -74,7 +79,7 @@ def read(source: Source) -> ReadFile:
         except (ImageRejected, OriginalChanged) as error:
             errors.append(f"{_shown(path)}: {error}")
         else:
-            return ReadFile(source, path, original, seconds=time.perf_counter() - started)
+            return ReadFile(source, file_id, path, original, seconds=time.perf_counter() - started)
     reason = "; ".join(errors) or "No file of this photo is there any more."
     return ReadFile(source, error=reason, seconds=time.perf_counter() - started)
 
@@ -101,9 +106,18 @@ def preprocess(found: ReadFile) -> Preprocessed:
         thumbnail_long_edge=settings.THUMBNAIL_SIZE,
     )
     metadata = _metadata(found.path, original)
-    write_atomic(rendition_path(original.sha256, "preview"), renditions.preview)
-    write_atomic(rendition_path(original.sha256, "thumbnail"), renditions.thumbnail)
+    _write(rendition_path(original.sha256, "preview"), renditions.preview)
+    _write(rendition_path(original.sha256, "thumbnail"), renditions.thumbnail)
     return Preprocessed(_fields(picture, renditions, metadata), "", _milliseconds_since(started))
+
+
+def _write(path: Path, data: bytes) -> None:
+    try:
+        write_atomic(path, data)
+    except OSError as error:
+        raise RenditionsNotWritten(
+            f"{path} cannot be written: {error.strerror}. Is the disk of THUMBNAIL_DIR full, or not writable?"
+        ) from error
 
 
 def _milliseconds_since(started: float) -> int:

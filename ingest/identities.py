@@ -1,0 +1,131 @@
+"""Which photo a file belongs to, once its bytes are known: the one that has these bytes.
+
+So a moved, renamed or copied file finds its photo again, and two files that swap their contents swap their
+photos. A file that was edited takes its photo along, unless another file still holds the old bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from django.db import transaction
+from django.utils import timezone
+
+from ingest.models import StepRun
+from ingest.steps.preprocessing import ReadFile
+from library.models import (
+    DetectedObject,
+    DuplicatePair,
+    OcrText,
+    Photo,
+    PhotoEmbedding,
+    PhotoHash,
+)
+from library.storage import rendition_path
+from people.actions.detect import forget_faces
+from photos_project.logging import get_logger
+
+logger = get_logger(__name__)
+
+
+class Entry:
+    """One batch of read files being entered. ``held`` are its photos, locked; the books are locked too."""
+
+    def __init__(self, held: dict[int, Photo]) -> None:
+        self._held = held
+        self.next_states: dict[int, Photo.State] = {}
+        #: Photos that got or lost a file, or another content.
+        self.regrouped: set[int] = set()
+
+    def in_order(self, reads: Iterable[ReadFile]) -> list[ReadFile]:
+        """Files that still hold what they held come first, then known contents, then new ones."""
+        reads = list(reads)
+        known = set(
+            Photo.objects.filter(sha256__in=[found.sha256 for found in reads if found.sha256]).values_list(
+                "sha256", flat=True
+            )
+        )
+
+        def newness(found: ReadFile) -> int:
+            photo = self._held.get(found.source.photo_id)
+            if photo and photo.sha256 == found.sha256:
+                return 0
+            return 1 if found.sha256 in known else 2
+
+        return sorted(reads, key=newness)
+
+    def photo_of(self, found: ReadFile) -> Photo | None:
+        """The photo that was read, if the reading still counts: neither it nor its file changed meanwhile."""
+        photo = self._held.get(found.source.photo_id)
+        if photo is None or photo.state != Photo.State.PREPROCESSING or photo.pk in self.next_states:
+            return None
+        if found.file_id is not None and not photo.files.present().filter(pk=found.file_id).exists():
+            self.next_states[photo.pk] = Photo.State.PENDING
+            return None
+        return photo
+
+    def other_owner(self, photo: Photo, found: ReadFile) -> Photo | None:
+        """The other photo that has this content, if there is one."""
+        if found.sha256 is None:
+            return None
+        return Photo.objects.filter(sha256=found.sha256).exclude(pk=photo.pk).first()
+
+    def hand_over(self, photo: Photo, found: ReadFile, owner: Photo) -> None:
+        """These bytes are the owner's: so is the file."""
+        logger.info("photo.same_bytes", photo=photo.pk, owner=owner.pk)
+        if owner.state in Photo.FILES_LANE_STATES and owner.pk not in self.next_states:
+            self._split_unread(owner)
+        photo.files.filter(pk=found.file_id or 0).update(photo=owner)
+        if owner.missing_since and owner.state == Photo.State.FAILED:
+            Photo.objects.filter(pk=owner.pk).update(state=Photo.State.PENDING)
+        Photo.objects.filter(pk=owner.pk).update(missing_since=None)
+        self.regrouped.add(owner.pk)
+        if photo.files.present().exists():
+            self.next_states[photo.pk] = Photo.State.PENDING
+        else:
+            self._leave_without_file(self._held.pop(photo.pk))
+
+    def _split_unread(self, owner: Photo) -> None:
+        """The owner waits to be read again: its files may hold anything, so each gets its own photo."""
+        for file in owner.files.present():
+            file.photo = Photo.objects.create(priority=owner.priority)
+            file.save(update_fields=["photo"])
+        Photo.objects.filter(pk=owner.pk).update(state=Photo.State.PENDING)
+        if owner.pk in self._held:
+            self.next_states[owner.pk] = Photo.State.PENDING
+
+    def _leave_without_file(self, photo: Photo) -> None:
+        if photo.sha256 is None:
+            photo.delete()
+            return
+        # It was another picture until its file was replaced: it keeps its story, and is missing.
+        self.regrouped.add(photo.pk)
+        seen = photo.renditions_at is not None
+        Photo.objects.filter(pk=photo.pk).update(
+            state=Photo.State.PROCESSING_OBJECTS if seen else Photo.State.FAILED,
+            error_message="" if seen else "No file of this photo is there any more.",
+            missing_since=timezone.now(),
+            lease_until=None,
+            leased_by="",
+        )
+
+
+def forget_content(photo: Photo) -> None:
+    """The file was edited in place: what the engines saw is about the old bytes, so they look again."""
+    StepRun.objects.filter(photo=photo).exclude(step=StepRun.Step.PREPROCESSING).update(
+        status=StepRun.Status.PENDING
+    )
+    DetectedObject.objects.filter(photo=photo).delete()
+    OcrText.objects.filter(photo=photo).delete()
+    PhotoEmbedding.objects.filter(photo=photo).delete()
+    PhotoHash.objects.filter(photo=photo).delete()
+    DuplicatePair.objects.of(photo.pk).filter(decision=DuplicatePair.Decision.UNDECIDED).delete()
+    forget_faces(photo_ids=[photo.pk])
+    old = photo.sha256 or ""
+
+    def remove_old_renditions() -> None:
+        if not Photo.objects.filter(sha256=old).exists():
+            rendition_path(old, "thumbnail").unlink(missing_ok=True)
+            rendition_path(old, "preview").unlink(missing_ok=True)
+
+    transaction.on_commit(remove_old_renditions)
