@@ -11,25 +11,29 @@ from collections.abc import Callable
 from datetime import timedelta
 
 from django.conf import settings
+from django.db.models import Q
 from django.utils import timezone
 from django_q.conf import Conf
 from django_q.models import OrmQ, Schedule
 from django_q.tasks import async_task
 
-from ingest.files_lane import FilesLane
-from ingest.pipeline import LANES, Lane
-from ingest.runner import ModelsLane
+from ingest.states import LANES, Lane
 from library.models import Photo
 from photos_project.supervisor import stop_requested
 
 #: A running slice has taken its row from the queue no longer ago than this; an older row's worker is dead.
 SLICE_GRACE_SECONDS = 90
 STALE_CHECK_SECONDS = 600
+SLICE = "ingest.tasks.run_slice"
 _last_stale_check = 0.0
 
 
 def run_slice(lane: Lane) -> int:
     """Work on a lane for a while; returns the number of photos finished."""
+    # The lanes bring the picture libraries with them: only workers need those, not every command.
+    from ingest.files_lane import FilesLane
+    from ingest.runner import ModelsLane
+
     should_stop = _deadline(settings.SLICE_SECONDS)
     if lane == "files":
         finished = FilesLane(should_stop=should_stop).run()
@@ -104,11 +108,11 @@ def _workers(lane: Lane) -> int:
 def _enqueue(lane: Lane, *, room_for: int) -> bool:
     """Queue a slice unless ``room_for`` of them are waiting or running."""
     now = timezone.now()
-    waiting = OrmQ.objects.filter(key=lane, lock__lte=now).count()
     # The broker sets a taken row's lock to the moment of taking plus the retry time.
     taken_since = now + timedelta(seconds=Conf.RETRY - settings.SLICE_SECONDS - SLICE_GRACE_SECONDS)
-    running = OrmQ.objects.filter(key=lane, lock__gt=taken_since).count()
-    if waiting + running >= room_for:
+    alive = OrmQ.objects.filter(Q(lock__lte=now) | Q(lock__gt=taken_since), key=lane)
+    # The task that wakes the lane stands in the same queue while it runs: it is no slice.
+    if sum(row.func() == SLICE for row in alive) >= room_for:
         return False
-    async_task("ingest.tasks.run_slice", lane, cluster=lane)
+    async_task(SLICE, lane, cluster=lane)
     return True
