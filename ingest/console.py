@@ -38,7 +38,9 @@ def targets_for(folders: Sequence[str]) -> list[ScanTarget]:
     except RootRefused as error:
         raise CommandError(str(error)) from error
     known = {target.root.pk for target in configured}
-    targets = configured + [ScanTarget(root) for root in Root.objects.exclude(pk__in=known)]
+    targets = configured + [
+        ScanTarget(root) for root in Root.objects.filter(watch=True).exclude(pk__in=known)
+    ]
     if not targets:
         raise CommandError("Nothing to scan: name a folder, or set PHOTOS_DIR.")
     return targets
@@ -47,7 +49,10 @@ def targets_for(folders: Sequence[str]) -> list[ScanTarget]:
 def scan_all(
     targets: Sequence[ScanTarget], *, meanwhile: Callable[[], object] = bool, **options: Any
 ) -> list[ScanSession]:
-    """Scan the targets with a counter on stderr; ``meanwhile`` is called now and then."""
+    """Scan the targets with a counter on stderr; ``meanwhile`` is called now and then.
+
+    ``options`` go to ``ingest.roots.scan``.
+    """
     sessions = []
     for target in targets:
         with tqdm(desc=f"Looking through {target.root.name}", unit=" files", disable=None) as bar:
@@ -124,11 +129,10 @@ def progress_display() -> Iterator[ProgressDisplay]:
             logging.getLogger(name).setLevel(level)
 
 
-def process_all() -> bool:
-    """Drain both lanes with a progress bar; say whether it came to its end (and was not interrupted)."""
+def process_all() -> None:
+    """Drain both lanes with a progress bar. Interrupted, it ends the command with the status of Ctrl-C."""
     with stop_signals() as should_stop, progress_display() as display:
         drain(should_stop=should_stop, on_progress=lambda: display.show(progress()))
         interrupted = should_stop()
     if interrupted:
-        print("Stopped. Run the same command again to go on.", file=sys.stderr)  # noqa: T201
-    return not interrupted
+        raise CommandError("Stopped. Run the same command again to go on.", returncode=130)

@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import fcntl
 import shutil
+import socket
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from django.conf import settings
+from django.core.management.base import CommandError
 
-from ingest.pipeline import LANES
-from photos_project.supervisor import ChildSpec, Supervisor
+from ingest.states import LANES
+from ingest.tasks import forget_lost_slices
+from library.engines import engine_config
+from photos_project.supervisor import ChildSpec, Supervisor, end_survivors
+from vision.devices import worker_environment
 
 WSGI = "photos_project.wsgi:application"
+#: A log larger than this is put aside at the next start; one older log is kept.
+LARGEST_LOG_BYTES = 20_000_000
 
 
 def children() -> list[ChildSpec]:
@@ -25,7 +35,7 @@ def children() -> list[ChildSpec]:
         ChildSpec(
             lane,
             (sys.executable, manage, "qcluster", "--name", lane),
-            environment={"Q_CLUSTER_NAME": lane},
+            environment={**worker_environment(engine_config()), "Q_CLUSTER_NAME": lane},
             stop_seconds=30.0,
             log_file=logs / f"{lane}.log",
         )
@@ -34,6 +44,50 @@ def children() -> list[ChildSpec]:
     return [web, *clusters]
 
 
-def make_supervisor() -> Supervisor:
-    """A supervisor of these processes; its books lie in the data folder."""
-    return Supervisor(children(), run_dir=Path(settings.DATA_DIR) / "run")
+@contextmanager
+def supervised() -> Iterator[Supervisor]:
+    """A supervisor of these processes, started and in the end stopped.
+
+    Raises CommandError when another one serves this data folder: each would end the other's processes.
+    """
+    run_dir = Path(settings.DATA_DIR) / "run"
+    run_dir.mkdir(parents=True, exist_ok=True)
+    with (run_dir / "serving.lock").open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise CommandError(
+                f"Heirloom is running from {settings.DATA_DIR} already. Stop it first, or start a second "
+                "library with a DATA_DIR and a PORT of its own."
+            ) from error
+        end_survivors(run_dir)
+        _check_port(settings.HOST, settings.PORT)
+        forget_lost_slices()
+        specs = children()
+        for spec in specs:
+            _put_aside(spec.log_file)
+        supervisor = Supervisor(specs, run_dir=run_dir)
+        supervisor.start()
+        try:
+            yield supervisor
+        finally:
+            supervisor.stop()
+
+
+def _check_port(host: str, port: int) -> None:
+    """Say at once what gunicorn would say in its log file again and again."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise CommandError(
+                f"HOST={host} PORT={port} cannot be served: {error.strerror}. "
+                f"Choose another port, for example  PORT={port + 1} make run PHOTOS=…"
+            ) from error
+
+
+def _put_aside(log: Path | None) -> None:
+    if log is not None and log.exists() and log.stat().st_size > LARGEST_LOG_BYTES:
+        log.replace(log.with_suffix(".log.1"))

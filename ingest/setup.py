@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.core.management import call_command
+from django.core.management.base import CommandError
 
 from ingest.tasks import ensure_schedules
 from library.actions.seed import seed_categories
@@ -35,6 +36,11 @@ def ensure_owner() -> Owner:
     existing = users.filter(is_superuser=True).order_by("pk").first()
     if existing is not None:
         return Owner(existing.get_username())
+    if users.filter(username=settings.OWNER_USERNAME).exists():
+        raise CommandError(
+            f"OWNER_USERNAME={settings.OWNER_USERNAME!r} is the account of somebody who is not an owner. "
+            "Choose another OWNER_USERNAME, or make that account a superuser in /admin."
+        )
     password = settings.OWNER_PASSWORD or secrets.token_urlsafe(12)
     users.create_superuser(username=settings.OWNER_USERNAME, password=password)
     return Owner(settings.OWNER_USERNAME, None if settings.OWNER_PASSWORD else password)

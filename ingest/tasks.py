@@ -11,7 +11,7 @@ from collections.abc import Callable
 from datetime import timedelta
 
 from django.conf import settings
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 from django_q.conf import Conf
 from django_q.models import OrmQ, Schedule
@@ -41,7 +41,8 @@ def run_slice(lane: Lane) -> int:
             wake("models")
     else:
         finished = ModelsLane(should_stop=should_stop, check_stale=_stale_check_is_due()).run()
-    if not stop_requested() and _has_work(lane):
+    # What others hold is no reason to come back: an idle worker would queue itself again and again.
+    if not stop_requested() and _waiting(lane).filter(lease_until__isnull=True).exists():
         _enqueue(lane, room_for=_workers(lane) + 1)
     return finished
 
@@ -49,6 +50,8 @@ def run_slice(lane: Lane) -> int:
 def wake(lane: Lane) -> int:
     """Queue slices of a lane until each of its workers has one; returns how many were queued."""
     queued = 0
+    if lane == "files" and not _waiting(lane).exists():
+        return 0
     while _enqueue(lane, room_for=_workers(lane)):
         queued += 1
     return queued
@@ -96,9 +99,9 @@ def _stale_check_is_due() -> bool:
     return True
 
 
-def _has_work(lane: Lane) -> bool:
+def _waiting(lane: Lane) -> QuerySet[Photo]:
     states = Photo.FILES_LANE_STATES if lane == "files" else Photo.MODELS_LANE_STATES
-    return Photo.objects.filter(state__in=states, lease_until__isnull=True).exists()
+    return Photo.objects.filter(state__in=states)
 
 
 def _workers(lane: Lane) -> int:

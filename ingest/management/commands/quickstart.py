@@ -10,7 +10,6 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
 
-from ingest import tasks
 from ingest.console import (
     print_json,
     process_all,
@@ -21,8 +20,9 @@ from ingest.console import (
     tell,
 )
 from ingest.progress import progress, summary
-from ingest.serving import make_supervisor
+from ingest.serving import supervised
 from ingest.setup import Owner, prepare
+from ingest.tasks import wake_all
 from photos_project.supervisor import Supervisor, stop_signals
 
 
@@ -64,19 +64,13 @@ class Command(BaseCommand):
 
     def _serve(self, owner: Owner, folders: list[str]) -> None:
         targets = targets_for(folders)
-        supervisor = make_supervisor()
-        with stop_signals() as stopping:
-            tasks.forget_lost_slices()
-            supervisor.start()
-            try:
-                self._greet(owner, self.stdout.write)
-                for session in scan_all(targets, meanwhile=supervisor.poll):
-                    tell(session, self.stdout.write)
-                tasks.wake_all()
-                self._watch(supervisor, stopping)
-            finally:
-                self.stdout.write("\nStopping; the photos in hand are finished first …")
-                supervisor.stop()
+        with stop_signals() as stopping, supervised() as supervisor:
+            self._greet(owner, self.stdout.write)
+            for session in scan_all(targets, meanwhile=supervisor.poll, should_stop=stopping):
+                tell(session, self.stdout.write)
+            wake_all()
+            self._watch(supervisor, stopping)
+            self.stdout.write("\nStopping; the photos in hand are finished first …")
         self.stdout.write("Stopped. Run the same command again to go on.")
 
     def _watch(self, supervisor: Supervisor, stopping: Callable[[], bool]) -> None:

@@ -1,0 +1,179 @@
+"""What the pipeline costs over the bare work, side by side in one run.
+
+    .venv/bin/python benchmarks/ingest.py [--photos 48] [--folder FOLDER] [--json]
+
+Files lane: photos a CPU-second against decoding, resizing and encoding the same files with Pillow alone.
+Models lane: the same against calling the engines alone on the same previews (decoding them counted in).
+CPU-seconds are those of this process: PostgreSQL's own are told apart. Without a folder it makes 12-megapixel
+JPEGs; everything it writes goes to a temporary folder. Engines whose weights are missing are left out.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+PROJECT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(PROJECT))
+PREVIEW, THUMBNAIL = 2048, 400
+
+
+def make_photos(folder: Path, count: int) -> None:
+    """12-megapixel JPEGs of about 3 MB with structure at every scale, each different, some with text."""
+    from PIL import Image, ImageDraw, ImageFont
+
+    random = np.random.default_rng(1)
+    for number in range(count):
+        image = Image.new("RGB", (4032, 3024))
+        for size in (4, 16, 64, 256):
+            noise = random.integers(0, 256, (size * 3, size * 4, 3), dtype=np.uint8)
+            layer = Image.fromarray(noise).resize(image.size, Image.Resampling.BICUBIC)
+            image = Image.blend(image, layer, 0.45)
+        if number % 4 == 0:
+            drawing = ImageDraw.Draw(image)
+            drawing.rectangle((400, 1000, 3600, 1700), fill="white")
+            drawing.text((500, 1100), f"RECEIPT {number}", fill="black", font=ImageFont.load_default(400))
+        image.save(folder / f"{number:04d}.jpg", quality=88)
+
+
+def bare_files(paths: Sequence[Path]) -> None:
+    """Decode, resize twice, encode twice: what cannot be saved."""
+    from PIL import Image
+
+    for path in paths:
+        with Image.open(path) as image:
+            edge = PREVIEW / max(image.size)
+            target = (round(image.width * edge), round(image.height * edge)) if edge < 1 else image.size
+            image.draft("RGB", target)
+            preview = image.convert("RGB").resize(target, Image.Resampling.HAMMING, reducing_gap=2.0)
+        thumbnail = preview.copy()
+        thumbnail.thumbnail((THUMBNAIL, THUMBNAIL), Image.Resampling.HAMMING)
+        preview.save(BytesIO(), "JPEG", quality=85)
+        thumbnail.save(BytesIO(), "JPEG", quality=80)
+
+
+def bare_engines(previews: Sequence[Path]) -> None:
+    """Each live engine on each preview, nothing else."""
+    from library.engines import registry
+    from vision.imaging.open import load_rgb
+
+    engines = registry()
+    live = {status.port for status in engines.status() if status.live}
+    for path in previews:
+        image = [load_rgb(path)]
+        if "embedder" in live:
+            engines.image_embedder().embed_images(image)
+        engines.reader().read(image)
+        engines.faces().analyze(image)
+        engines.hasher().hash_images(image)
+
+
+def cost(work: Callable[[], object]) -> tuple[float, float]:
+    """CPU-seconds of this process (all threads) and seconds on the clock."""
+    cpu, clock = time.process_time(), time.perf_counter()
+    work()
+    return time.process_time() - cpu, time.perf_counter() - clock
+
+
+@contextmanager
+def installation() -> Iterator[Path]:
+    """A temporary library with an embedded PostgreSQL of its own."""
+    with tempfile.TemporaryDirectory(prefix="heirloom-bench-") as folder:
+        Path(folder).chmod(0o755)
+        data_dir = Path(folder) / "data"
+        os.environ |= {"DATA_DIR": str(data_dir), "LOG_LEVEL": "ERROR", "ENV_FILE": os.devnull}
+        os.environ["DJANGO_SETTINGS_MODULE"] = "photos_project.settings"
+        os.environ.pop("DATABASE_URL", None)
+        import django
+
+        django.setup()
+        from ingest.setup import prepare
+        from photos_project import embedded_postgres
+
+        try:
+            prepare()
+            yield Path(folder)
+        finally:
+            embedded_postgres.remove(data_dir)
+
+
+def measure(folder: Path) -> dict[str, Any]:
+    """Run both lanes, each between two runs of its bare work."""
+    from ingest.files_lane import FilesLane
+    from ingest.roots import register_folder, scan
+    from ingest.runner import ModelsLane
+    from library.models import Photo
+    from library.storage import rendition_path
+
+    scan(register_folder(str(folder)))
+    paths = sorted(folder.rglob("*.jp*g"))
+    bare_files(paths[:2])
+    files = between(lambda: bare_files(paths), lambda: FilesLane(threads=1).run())
+    previews = [
+        rendition_path(sha or "", "preview") for sha in Photo.objects.values_list("sha256", flat=True)
+    ]
+    bare_engines(previews[:2])
+    models = between(lambda: bare_engines(previews), lambda: ModelsLane().run())
+    count = len(paths)
+    return {
+        "photos": count,
+        "files_lane": compare(count, *files),
+        "models_lane": compare(count, *models),
+    }
+
+
+def between(bare: Callable[[], object], lane: Callable[[], object]) -> tuple[float, float, float]:
+    """CPU-seconds of the bare work (mean of a run before and one after), of the lane, and the lane's clock."""
+    first, _ = cost(bare)
+    own, clock = cost(lane)
+    second, _ = cost(bare)
+    return (first + second) / 2, own, clock
+
+
+def compare(count: int, bare: float, lane: float, clock: float) -> dict[str, float]:
+    """Rates and the overhead in percent."""
+    return {
+        "bare_photos_per_cpu_second": round(count / bare, 2),
+        "lane_photos_per_cpu_second": round(count / lane, 2),
+        "overhead_percent": round(100 * (lane / bare - 1), 1),
+        "lane_photos_per_second": round(count / clock, 2),
+    }
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--photos", type=int, default=48, help="how many pictures to make")
+    parser.add_argument("--folder", type=Path, help="measure on the JPEGs of this folder instead")
+    parser.add_argument("--json", action="store_true")
+    options = parser.parse_args()
+    with installation() as temporary:
+        folder = options.folder
+        if folder is None:
+            folder = temporary / "photos"
+            folder.mkdir()
+            make_photos(folder, options.photos)
+        result = measure(folder.resolve())
+    if options.json:
+        print(json.dumps(result, indent=2))
+        return
+    print(f"{result.pop('photos')} photos")
+    for lane, row in result.items():
+        print(f"  {lane}: " + ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in row.items()))
+
+
+if __name__ == "__main__":
+    main()
