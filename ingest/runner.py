@@ -91,7 +91,8 @@ class ModelsLane:
             if batch:
                 batch.release()
         if not finished:
-            promote_complete()
+            failed = StepRun.objects.filter(step=StepRun.Step.EMBEDDINGS, status=StepRun.Status.FAILED)
+            promote_complete(given_up=failed.values("photo"))
         return finished
 
     def _claim(self, pool: ThreadPoolExecutor) -> Batch | None:

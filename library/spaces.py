@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from contextlib import suppress
+from typing import Any
+
 from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
 
 from library.models import EmbeddingSpace, PhotoEmbedding
 from vision.results import SpaceInfo
@@ -30,11 +35,9 @@ def space_for(kind: str, info: SpaceInfo) -> EmbeddingSpace:
 
 def _activate_first(space: EmbeddingSpace) -> None:
     """Two workers may open two first spaces at once: the constraint lets one of them win."""
-    try:
-        with transaction.atomic():
-            EmbeddingSpace.objects.filter(pk=space.pk).update(status=EmbeddingSpace.Status.ACTIVE)
-    except IntegrityError:
-        space.refresh_from_db()
+    with suppress(IntegrityError), transaction.atomic():
+        EmbeddingSpace.objects.filter(pk=space.pk).update(status=EmbeddingSpace.Status.ACTIVE)
+    space.refresh_from_db()
 
 
 @transaction.atomic
@@ -46,15 +49,18 @@ def activate(space: EmbeddingSpace) -> None:
     EmbeddingSpace.objects.filter(pk=space.pk).update(status=EmbeddingSpace.Status.ACTIVE)
 
 
-def promote_complete() -> None:
-    """Let a newer image space answer once every photo of the old one has a vector in it."""
+def promote_complete(given_up: Collection[int] | QuerySet[Any] = ()) -> None:
+    """Let a newer image space answer once every photo of the old one has a vector in it.
+
+    ``given_up`` are ids of photos that will not get one: the new engine failed on them.
+    """
     active = EmbeddingSpace.objects.active(EmbeddingSpace.Kind.IMAGE)
     building = EmbeddingSpace.objects.filter(
         kind=EmbeddingSpace.Kind.IMAGE, status=EmbeddingSpace.Status.BUILDING
     ).order_by("-pk")
     for space in building:
         done = PhotoEmbedding.objects.filter(space=space).values("photo")
-        if active and active.photo_embeddings.exclude(photo__in=done).exists():
+        if active and active.photo_embeddings.exclude(photo__in=done).exclude(photo__in=given_up).exists():
             continue
         activate(space)
         return
