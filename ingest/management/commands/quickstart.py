@@ -46,13 +46,14 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Run."""
         owner = prepare()
+        # At once: whatever fails after this, the password would not be shown a second time.
+        self._show_password(owner, sys.stderr.write if options["no_serve"] else self.stdout.write)
         if options["no_serve"]:
-            self._without_serving(owner, options)
+            self._without_serving(options)
         else:
             self._serve(owner, options["folders"])
 
-    def _without_serving(self, owner: Owner, options: dict[str, Any]) -> None:
-        self._greet(owner, sys.stderr.write)
+    def _without_serving(self, options: dict[str, Any]) -> None:
         sessions = scan_all(targets_for(options["folders"]))
         process_all()
         if options["json"]:
@@ -65,7 +66,7 @@ class Command(BaseCommand):
     def _serve(self, owner: Owner, folders: list[str]) -> None:
         targets = targets_for(folders)
         with stop_signals() as stopping, supervised() as supervisor:
-            self._greet(owner, self.stdout.write)
+            self.stdout.write(f"Heirloom: {self._address()}   log in as {owner.username!r}")
             for session in scan_all(targets, meanwhile=supervisor.poll, should_stop=stopping):
                 tell(session, self.stdout.write)
             wake_all()
@@ -85,10 +86,9 @@ class Command(BaseCommand):
             self.stdout.write(f"Open {self._address()} - Ctrl-C stops everything.")
         supervisor.wait(stopping)
 
-    def _greet(self, owner: Owner, write: Callable[[str], object]) -> None:
-        write(f"Heirloom: {self._address()}   log in as {owner.username!r}\n")
+    def _show_password(self, owner: Owner, write: Callable[[str], object]) -> None:
         if owner.password:
-            write(f"Password (shown only this once): {owner.password}\n")
+            write(f"Account {owner.username!r}, password (shown only this once): {owner.password}\n")
 
     def _tell_end(self) -> None:
         now = progress()
