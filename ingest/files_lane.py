@@ -85,6 +85,7 @@ class FilesLane:
         return _Batch(ids, [pool.submit(read, source) for source in _sources(ids)])
 
     def _run_batch(self, batch: _Batch, pool: ThreadPoolExecutor) -> int:
+        self._hands.keep()
         reads = [future.result() for future in batch.reads]
         known = _owners(reads)
         futures: dict[int, Future[Preprocessed]] = {}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import socket
+import time
 from collections.abc import Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -17,7 +18,8 @@ from types import TracebackType
 
 import psutil
 from django.conf import settings
-from django.db import DatabaseError, InterfaceError, OperationalError, transaction
+from django.db import Error as DatabaseProblem
+from django.db import InterfaceError, OperationalError, transaction
 from django.db.models import F, Q
 from django.utils import timezone
 
@@ -85,6 +87,16 @@ class Hands:
         self._worker = worker
         self._claimed: set[int] = set()
         self._taken_up: set[int] = set()
+        self._renewed_at = time.monotonic()
+
+    def keep(self) -> None:
+        """Renew the leases once a part of their time is over; to be called between pieces of work."""
+        now = time.monotonic()
+        if now - self._renewed_at < settings.LEASE_SECONDS / 4:
+            return
+        self._renewed_at = now
+        until = timezone.now() + timedelta(seconds=settings.LEASE_SECONDS)
+        Photo.objects.filter(pk__in=self._claimed, leased_by=self._worker.name).update(lease_until=until)
 
     def claim(self, states: Sequence[str], most: int) -> list[int]:
         """See ``claim``."""
@@ -106,7 +118,7 @@ class Hands:
         lost: set[int] = set()
         if isinstance(error, Exception) and not isinstance(error, self._OUTAGES):
             lost = self._taken_up
-        with suppress(*((DatabaseError,) if error else ())):
+        with suppress(*((DatabaseProblem,) if error else ())):
             _lose(self._worker, lost)
             release(self._worker, sorted(self._claimed - lost))
         self._claimed.clear()

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django.conf import settings
-from django.db import DatabaseError
+from django.db import Error as DatabaseProblem
 
 from ingest import leases, ledger
 from ingest.batch import ImageVectors, Item, PreviewLost, make_items
@@ -139,6 +139,7 @@ class ModelsLane:
         for start in range(0, len(due), step.chunk):
             if self._should_stop():
                 break
+            self._hands.keep()
             _compute(step, due[start : start + step.chunk], batch, outcome)
         return outcome
 
@@ -177,7 +178,7 @@ def _compute(step: ModelStep, items: Sequence[Item], batch: Batch, outcome: Step
         results: list[Any] = step.compute(items, batch.vectors)
         if len(results) != len(items):
             raise EngineFailed(f"{outcome.engine} gave {len(results)} results for {len(items)} pictures.")
-    except DatabaseError:
+    except DatabaseProblem:
         raise
     except EngineUnavailable as error:
         outcome.skipped.update((item.photo_id, str(error)) for item in items)

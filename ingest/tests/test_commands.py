@@ -240,6 +240,12 @@ def test_setup_library_uses_the_password_of_the_settings_and_does_not_print_it(s
     assert get_user_model().objects.get(username="olga").check_password("correct horse battery")
 
 
+def test_setup_library_makes_nobody_an_owner_by_their_name(settings: Any) -> None:
+    get_user_model().objects.create_user(username=settings.OWNER_USERNAME)
+    with pytest.raises(CommandError, match="OWNER_USERNAME"):
+        call("setup_library")
+
+
 def test_setup_library_keeps_what_the_owner_made_of_the_categories() -> None:
     call("setup_library")
     Category.objects.filter(slug="food").delete()

@@ -5,12 +5,14 @@ from __future__ import annotations
 import shutil
 import threading
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from django.db import DatabaseError, connections
+from django.db import DatabaseError, InterfaceError, connections
+from django.utils import timezone
 
 from ingest import ledger
 from ingest.ledger import retry, retry_photos
@@ -201,17 +203,18 @@ def test_an_engine_that_gives_the_wrong_number_of_results_fails_the_step(
     assert not Face.objects.exists()
 
 
+@pytest.mark.parametrize("kind", [DatabaseError, InterfaceError])
 def test_errors_of_the_database_are_no_photos_fault(
-    album: Album, engines: Engines, monkeypatch: pytest.MonkeyPatch
+    album: Album, engines: Engines, monkeypatch: pytest.MonkeyPatch, kind: type[Exception]
 ) -> None:
     (photo,) = ready(album)
 
     def save(self: Any, results: Any) -> None:
-        raise DatabaseError("gone")
+        raise kind("gone")
 
     with monkeypatch.context() as patch:
         patch.setattr(hash_step.HashStep, "save", save)
-        with pytest.raises(DatabaseError, match="gone"):
+        with pytest.raises(kind, match="gone"):
             album.process()
     photo.refresh_from_db()
     assert photo.leased_by == ""
@@ -451,6 +454,30 @@ def test_results_of_a_lease_that_was_lost_are_not_written(album: Album, engines:
     lost.refresh_from_db()
     assert (lost.leased_by, lost.state) == ("elsewhere:1:1", State.PROCESSING_OCR)
     assert steps_of(kept)["ocr"] == Status.DONE
+
+
+def test_slow_work_keeps_its_leases(
+    album: Album, engines: Engines, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also those of the next batch, which waits meanwhile."""
+    from ingest import leases
+
+    ready(album, 4)
+    now = [1000.0]
+    monkeypatch.setattr(leases.time, "monotonic", lambda: now[0])
+    left: list[float] = []
+
+    def slow(images: Any) -> None:
+        held = Photo.objects.exclude(lease_until=None)
+        left.append(min((photo.lease_until - timezone.now()).total_seconds() for photo in held))
+        late = timezone.now() + timedelta(seconds=settings.LEASE_SECONDS / 2)
+        held.update(lease_until=late)
+        now[0] += settings.LEASE_SECONDS / 2
+
+    engines.reader_fake.before = slow
+    ModelsLane(batch_size=2).run()
+    assert len(left) == 4
+    assert min(left) > settings.LEASE_SECONDS * 0.9
 
 
 def test_a_photo_edited_while_the_models_look_is_not_given_what_they_saw(
