@@ -134,7 +134,7 @@ def measure(folder: Path) -> dict[str, Any]:
 
 
 def between(bare: Callable[[], object], lane: Callable[[], object]) -> tuple[float, float, float]:
-    """CPU-seconds of the bare work (mean of a run before and one after), of the lane, and the lane's clock."""
+    """CPU-seconds of the bare work (mean of two runs around the lane) and of the lane, and its clock."""
     first, _ = cost(bare)
     own, clock = cost(lane)
     second, _ = cost(bare)

@@ -31,8 +31,8 @@ PICTURE_FORMATS = (
     *("heic", "heif", "hif", "avif"),
 )
 RAW_FORMATS = (
-    *("3fr", "arw", "cr2", "cr3", "crw", "dcr", "dng", "erf", "fff", "iiq", "kdc", "mef", "mos", "mrw", "nef"),
-    *("nrw", "orf", "pef", "raf", "raw", "rw2", "rwl", "sr2", "srf", "srw", "x3f"),
+    *("3fr", "arw", "cr2", "cr3", "crw", "dcr", "dng", "erf", "fff", "iiq", "kdc", "mef", "mos"),
+    *("mrw", "nef", "nrw", "orf", "pef", "raf", "raw", "rw2", "rwl", "sr2", "srf", "srw", "x3f"),
 )
 DEFAULT_FORMATS = (*PICTURE_FORMATS, *RAW_FORMATS)
 """File name extensions that are read by default, lower case, without the dot."""

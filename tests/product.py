@@ -65,7 +65,7 @@ class Installation:
     def start(self, *arguments: str) -> subprocess.Popen[bytes]:
         """Start a command that goes on until it is stopped, in a process group of its own."""
         self.data_dir.mkdir(parents=True, exist_ok=True)
-        with (self.data_dir.parent / f"{self.data_dir.name}.out").open("ab") as output:
+        with self._output.open("ab") as output:
             return subprocess.Popen(
                 self.command(*arguments),
                 env=self.environment,
@@ -73,6 +73,14 @@ class Installation:
                 stderr=output,
                 start_new_session=True,
             )
+
+    @property
+    def _output(self) -> Path:
+        return self.data_dir.parent / f"{self.data_dir.name}.out"
+
+    def printed(self) -> str:
+        """What started commands have printed so far."""
+        return self._output.read_text(errors="replace")
 
     def query(self, sql: str) -> list[tuple[Any, ...]]:
         """Rows straight from the installation's database."""

@@ -14,7 +14,6 @@ PHOTOS = ASSETS / "photos"
 CLIP = ASSETS / "models" / "clip-surrogate"
 pytestmark = [
     pytest.mark.assets,
-    pytest.mark.xdist_group("main_job"),
     pytest.mark.skipif(not PHOTOS.is_dir(), reason="the real photos (../shared/assets/photos) are not here"),
 ]
 

@@ -24,4 +24,4 @@ class EngineFailed(VisionError):  # noqa: N818
 
 
 class ImageRejected(VisionError):  # noqa: N818
-    """A picture cannot be decoded or is refused (pixel limit, empty, unsupported); says the decoder's reason."""
+    """A picture cannot be decoded or is refused (pixel limit, empty, unsupported); says why."""

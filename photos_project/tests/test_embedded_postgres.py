@@ -103,7 +103,9 @@ def test_a_killed_server_recovers_with_its_rows(data_dir: Path) -> None:
     parameters = ensure_running(data_dir)
     query(parameters, "CREATE TABLE photo AS SELECT * FROM generate_series(1, 1000) AS id")
     busy = psycopg.connect(parameters.url())  # a session that a dead postmaster leaves behind
-    postmaster(data_dir).kill()
+    server = postmaster(data_dir)
+    server.kill()
+    server.wait(10)
 
     again = ensure_running(data_dir)
 

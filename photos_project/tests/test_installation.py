@@ -26,8 +26,12 @@ from photos_project.logging import configure, get_logger
 BASE = Path(__file__).resolve().parents[2]
 
 
+#: What this test run and its browser tests set for themselves.
+NOT_PASSED_ON = {"DATABASE_URL", "SECRET_KEY", "DJANGO_ALLOW_ASYNC_UNSAFE"}
+
+
 def manage(tmp_path: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
-    kept = {key: value for key, value in os.environ.items() if key not in ("DATABASE_URL", "SECRET_KEY")}
+    kept = {key: value for key, value in os.environ.items() if key not in NOT_PASSED_ON}
     environment = kept | {"DATA_DIR": str(tmp_path / "the data")} | variables
     command = [sys.executable, "manage.py", *arguments]
     return subprocess.run(command, cwd=BASE, env=environment, capture_output=True, text=True, check=False)
