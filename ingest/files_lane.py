@@ -17,11 +17,11 @@ from ingest.ledger import StepOutcome
 from ingest.models import StepRun
 from ingest.runner import never
 from ingest.steps.preprocessing import (
-    ENGINE,
     Preprocessed,
     ReadFile,
     RenditionsNotWritten,
     Source,
+    engine_id,
     preprocess,
     read,
 )
@@ -133,7 +133,7 @@ def enter(worker: Worker, reads: Sequence[ReadFile], results: Mapping[int, Prepr
     ledger.lock_books()
     held = ledger.lock_held(worker, [found.source.photo_id for found in reads])
     entry = identities.Entry(held)
-    outcome = StepOutcome(StepRun.Step.PREPROCESSING, ENGINE)
+    outcome = StepOutcome(StepRun.Step.PREPROCESSING, engine_id())
     for found in entry.in_order(reads):
         photo = entry.photo_of(found)
         if photo is None:

@@ -7,6 +7,7 @@ Lane ``models`` (GPU where there is one): the steps below, in this order, from t
 from __future__ import annotations
 
 from ingest.models import StepRun
+from ingest.steps import preprocessing
 from ingest.steps.base import ModelStep
 from ingest.steps.duplicates import DuplicatesStep
 from ingest.steps.embeddings import EmbeddingsStep
@@ -14,7 +15,6 @@ from ingest.steps.faces import FacesStep
 from ingest.steps.hash import HashStep
 from ingest.steps.objects import ObjectsStep
 from ingest.steps.ocr import OcrStep
-from ingest.steps.preprocessing import ENGINE as PREPROCESSING
 from library.models import Photo
 
 STEPS: tuple[ModelStep, ...] = (
@@ -29,7 +29,7 @@ STEPS: tuple[ModelStep, ...] = (
 
 def todays_engines() -> dict[StepRun.Step, tuple[Photo.State, str | None]]:
     """Each step's state and the identity of the engine that would run it now."""
-    reading: tuple[Photo.State, str | None] = (Photo.State(Photo.State.PENDING), PREPROCESSING)
+    reading: tuple[Photo.State, str | None] = (Photo.State(Photo.State.PENDING), preprocessing.engine_id())
     return {
         StepRun.Step.PREPROCESSING: reading,
         **{step.name: (step.state, step.engine_id()) for step in STEPS},

@@ -24,8 +24,8 @@ from vision.imaging.metadata import PhotoMetadata, read_metadata, sidecar_names
 from vision.imaging.open import Picture, read_picture
 from vision.imaging.renditions import Renditions, make_renditions
 
-#: Written into the ledger; raise the number when what preprocessing makes changes.
-ENGINE = "preprocessing/1"
+#: Raise it when what preprocessing makes changes: every photo is read again then.
+VERSION = 1
 SIDECAR_MOST_BYTES = 1 << 20
 
 
@@ -65,6 +65,11 @@ class Preprocessed:
     fields: dict[str, Any]
     error: str
     milliseconds: int
+
+
+def engine_id() -> str:
+    """Written into the ledger. Other sizes of preview or thumbnail are another engine."""
+    return f"preprocessing/{VERSION}@{settings.PREVIEW_SIZE}+{settings.THUMBNAIL_SIZE}"
 
 
 def read(source: Source) -> ReadFile:

@@ -16,6 +16,7 @@ from ingest.models import ScanSession, StepRun
 from ingest.tests.engines import Engines
 from ingest.tests.pictures import NO_JPEG, Album, states
 from library.models import Category, Photo, Root, TagMapping
+from library.storage import rendition_path
 from vision.tests.imaging_support import encoded, quarters
 
 pytestmark = pytest.mark.django_db
@@ -201,6 +202,21 @@ def test_process_tries_again_what_failed_when_asked_to(small_album: Album, engin
     assert told("process")["photos"]["partial"] == 6
     assert told("process", "--retry-failed")["photos"] == {"total": 7, "completed": 6, "failed": 1}
     assert StepRun.objects.get(photo__files__display_path="broken.jpg").attempts == 2
+
+
+def test_process_repairs_lost_renditions(small_album: Album, engines: Engines) -> None:
+    small_album.scan()
+    call("process")
+    photo = Photo.objects.shown().order_by("pk").first()
+    assert photo is not None
+    thumbnail = rendition_path(photo.sha256 or "", "thumbnail")
+    before = thumbnail.read_bytes()
+    thumbnail.unlink()
+    call("process", "--repair", stderr=io.StringIO())
+    assert thumbnail.read_bytes() == before
+    photo.refresh_from_db()
+    assert photo.state == Photo.State.COMPLETED
+    assert set(photo.steps.exclude(step="preprocessing").values_list("attempts", flat=True)) == {1}
 
 
 def test_library_status_tells_everything(small_album: Album, engines: Engines) -> None:

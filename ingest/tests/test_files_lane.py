@@ -46,7 +46,7 @@ def test_a_picture_is_read_once_and_can_be_shown(album: Album) -> None:
     run = StepRun.objects.get(photo=photo)
     assert (run.step, run.engine, run.status, run.attempts) == (
         "preprocessing",
-        preprocessing.ENGINE,
+        preprocessing.engine_id(),
         "done",
         1,
     )

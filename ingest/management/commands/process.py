@@ -9,6 +9,7 @@ from django.core.management.base import BaseCommand, CommandParser
 from ingest.console import print_json, process_all
 from ingest.ledger import retry_photos
 from ingest.progress import progress, summary
+from ingest.repair import reopen_without_renditions
 from library.models import Photo
 
 
@@ -20,12 +21,19 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         """Options."""
         parser.add_argument("--retry-failed", action="store_true", help="Try again what failed before.")
+        parser.add_argument(
+            "--repair",
+            action="store_true",
+            help="Make lost thumbnails and previews again.",
+        )
         parser.add_argument("--json", action="store_true", help="Print one JSON object.")
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Process, then say how things stand."""
         if options["retry_failed"]:
             retry_photos(Photo.objects.filter(state__in=(Photo.State.FAILED, Photo.State.PARTIAL)))
+        if options["repair"]:
+            self.stderr.write(f"{reopen_without_renditions()} photos had lost theirs.")
         process_all()
         if options["json"]:
             print_json(self, summary())
