@@ -38,6 +38,7 @@ class Installation:
     data_dir: Path
     settings: dict[str, str] = field(default_factory=dict)
     port: int = field(default_factory=free_port)
+    _started: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     @property
     def environment(self) -> dict[str, str]:
@@ -66,13 +67,15 @@ class Installation:
         """Start a command that goes on until it is stopped, in a process group of its own."""
         self.data_dir.mkdir(parents=True, exist_ok=True)
         with self._output.open("ab") as output:
-            return subprocess.Popen(
+            process = subprocess.Popen(
                 self.command(*arguments),
                 env=self.environment,
                 stdout=output,
                 stderr=output,
                 start_new_session=True,
             )
+        self._started.append(process)
+        return process
 
     @property
     def _output(self) -> Path:
@@ -92,7 +95,12 @@ class Installation:
             embedded_postgres.release(self.data_dir)
 
     def remove(self) -> None:
-        """Stop its server and delete what it holds."""
+        """End what still runs, stop its server and delete what it holds."""
+        for process in self._started:
+            if process.poll() is None:
+                for member in family(process):
+                    member.kill()
+                process.wait()
         embedded_postgres.remove(self.data_dir)
 
 

@@ -47,7 +47,7 @@ class Command(BaseCommand):
         """Run."""
         owner = prepare()
         # At once: whatever fails after this, the password would not be shown a second time.
-        self._show_password(owner, sys.stderr.write if options["no_serve"] else self.stdout.write)
+        self._show_password(owner, sys.stderr.write if options["no_serve"] else self._say)
         if options["no_serve"]:
             self._without_serving(options)
         else:
@@ -60,19 +60,19 @@ class Command(BaseCommand):
             print_json(self, {"scans": [session_as_dict(session) for session in sessions], **summary()})
             return
         for session in sessions:
-            tell(session, self.stdout.write)
+            tell(session, self._say)
         self._tell_end()
 
     def _serve(self, owner: Owner, folders: list[str]) -> None:
         targets = targets_for(folders)
         with stop_signals() as stopping, supervised() as supervisor:
-            self.stdout.write(f"Heirloom: {self._address()}   log in as {owner.username!r}")
+            self._say(f"Heirloom: {self._address()}   log in as {owner.username!r}")
             for session in scan_all(targets, meanwhile=supervisor.poll, should_stop=stopping):
-                tell(session, self.stdout.write)
+                tell(session, self._say)
             wake_all()
             self._watch(supervisor, stopping)
-            self.stdout.write("\nStopping; the photos in hand are finished first …")
-        self.stdout.write("Stopped. Run the same command again to go on.")
+            self._say("\nStopping; the photos in hand are finished first …")
+        self._say("Stopped. Run the same command again to go on.")
 
     def _watch(self, supervisor: Supervisor, stopping: Callable[[], bool]) -> None:
         """Show progress until everything is processed, then wait for Ctrl-C."""
@@ -83,8 +83,13 @@ class Command(BaseCommand):
                 time.sleep(1)
         if not stopping():
             self._tell_end()
-            self.stdout.write(f"Open {self._address()} - Ctrl-C stops everything.")
+            self._say(f"Open {self._address()} - Ctrl-C stops everything.")
         supervisor.wait(stopping)
+
+    def _say(self, text: str) -> None:
+        """At once, also into a pipe or a log file: the password and the address are waited for."""
+        self.stdout.write(text)
+        self.stdout.flush()
 
     def _show_password(self, owner: Owner, write: Callable[[str], object]) -> None:
         if owner.password:
@@ -92,7 +97,7 @@ class Command(BaseCommand):
 
     def _tell_end(self) -> None:
         now = progress()
-        self.stdout.write(
+        self._say(
             f"{now.total} photos: {now.completed} completed, {now.partial} partly, {now.failed} failed "
             "(see the status page, or manage.py library_status)."
         )
