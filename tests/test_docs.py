@@ -114,7 +114,7 @@ def test_engines_are_called_by_their_names() -> None:
     live = [registry().engine_id(port) for port in ("reader", "faces", "hasher")]
 
     assert None not in live
-    for name in (*live, preprocessing.ENGINE):
+    for name in (*live, preprocessing.engine_id()):
         assert f"`{name}`" in page
     assert f"`{onnx_clip.ENGINE}/<model>@<fingerprint>`" in page
     assert f"`{zero_shot.ENGINE}/<embedder>/<digest>`" in page
