@@ -6,16 +6,20 @@ import fcntl
 import shutil
 import socket
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from django.conf import settings
 from django.core.management.base import CommandError
+from django.db.models import Max
 
+from ingest.progress import Progress
 from ingest.states import LANES
-from ingest.tasks import forget_lost_slices
+from ingest.tasks import forget_lost_slices, wake_all
 from library.engines import engine_config
+from library.models import Photo
 from photos_project.supervisor import ChildSpec, Supervisor, end_survivors
 from vision.devices import worker_environment
 
@@ -42,6 +46,37 @@ def children() -> list[ChildSpec]:
         for lane in LANES
     ]
     return [web, *clusters]
+
+
+class StallWatch:
+    """Restarts the workers when photos wait and nothing moves.
+
+    A cluster of django-q2 whose idle workers were killed hangs for ever in a lock of its queue: to its
+    supervisor it looks alive. Workers that live write something (a state, a longer lease) at least every
+    quarter of LEASE_SECONDS.
+    """
+
+    def __init__(self, supervisor: Supervisor, *, patience: float | None = None) -> None:
+        self._supervisor = supervisor
+        self._patience = settings.LEASE_SECONDS / 2 if patience is None else patience
+        self._seen: object = None
+        self._since = 0.0
+
+    def look(self, now: Progress) -> bool:
+        """Compare with the last look; returns whether the workers were restarted."""
+        lease = Photo.objects.filter(lease_until__isnull=False).aggregate(Max("lease_until"))
+        seen = (now.by_state, lease) if now.running else None
+        if seen != self._seen or seen is None:
+            self._seen, self._since = seen, time.monotonic()
+            return False
+        if time.monotonic() - self._since < self._patience:
+            return False
+        forget_lost_slices()
+        for lane in LANES:
+            self._supervisor.restart(lane, reason="photos wait, and nothing moves")
+        wake_all()
+        self._seen = None
+        return True
 
 
 @contextmanager

@@ -20,10 +20,12 @@ from ingest.console import (
     tell,
 )
 from ingest.progress import progress, summary
-from ingest.serving import supervised
+from ingest.serving import StallWatch, supervised
 from ingest.setup import Owner, prepare
 from ingest.tasks import wake_all
 from photos_project.supervisor import Supervisor, stop_signals
+
+LOOK_SECONDS = 30.0
 
 
 class Command(BaseCommand):
@@ -76,15 +78,23 @@ class Command(BaseCommand):
 
     def _watch(self, supervisor: Supervisor, stopping: Callable[[], bool]) -> None:
         """Show progress until everything is processed, then wait for Ctrl-C."""
+        watch = StallWatch(supervisor)
         with progress_display() as display:
             while not stopping() and (now := progress()).running:
                 display.show(now)
                 supervisor.poll()
+                watch.look(now)
                 time.sleep(1)
         if not stopping():
             self._tell_end()
             self._say(f"Open {self._address()} - Ctrl-C stops everything.")
-        supervisor.wait(stopping)
+        look_at = time.monotonic()
+        while not stopping():
+            supervisor.poll()
+            if time.monotonic() >= look_at:
+                watch.look(progress())
+                look_at = time.monotonic() + LOOK_SECONDS
+            time.sleep(0.5)
 
     def _say(self, text: str) -> None:
         """At once, also into a pipe or a log file: the password and the address are waited for."""
