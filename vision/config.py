@@ -9,7 +9,11 @@ from typing import Literal
 
 @dataclass(frozen=True, slots=True)
 class EngineConfig:
-    """Frozen configuration of all engines of a process."""
+    """Frozen configuration of all engines of a process.
+
+    Downloaded weights lie in ``model_cache_dir/<engine>/<id>`` (``vision.weights``); without
+    ``clip_onnx_dir`` the CLIP that lies there is used.
+    """
 
     model_cache_dir: Path
     clip_onnx_dir: Path | None = None

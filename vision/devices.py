@@ -14,6 +14,7 @@ import psutil
 
 from vision.config import EngineConfig
 from vision.errors import EngineUnavailable
+from vision.weights import check_file
 
 CUDA_PROVIDER = "CUDAExecutionProvider"
 CPU_PROVIDER = "CPUExecutionProvider"
@@ -90,11 +91,13 @@ def onnx_session(model: Path, config: EngineConfig, *, arena: bool = True) -> An
     """Load an ONNX model as an ``onnxruntime.InferenceSession`` on the configured device.
 
     Raises EngineUnavailable when the file is no ONNX model this runtime can load, or when the card that was
-    asked for cannot be used (ONNX Runtime itself falls back to the processor without a word).
+    asked for cannot be used (ONNX Runtime itself falls back to the processor without a word); WeightsDamaged
+    when it is not the file that was downloaded.
     ``arena=False`` gives memory back after each run: for models whose inputs change size all the time.
     """
     import onnxruntime
 
+    check_file(model)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = thread_count(config)
     options.inter_op_num_threads = 1

@@ -25,6 +25,7 @@ from vision.ports import (
 from vision.readers.rapid_ocr import RapidOcrReader
 from vision.results import EngineStatus
 from vision.taggers.zero_shot import ZeroShotTagger
+from vision.weights import downloaded
 
 PORTS = ("embedder", "tagger", "reader", "faces", "hasher")
 
@@ -114,7 +115,9 @@ class Registry:
         return makers[port]()
 
     def _clip(self) -> OnnxClip:
-        return self._current("embedder", lambda: OnnxClip(self.config.clip_onnx_dir, self.config))
+        """From the folder that the configuration names, otherwise from the one that was downloaded."""
+        folder = self.config.clip_onnx_dir or downloaded("clip", self.config.model_cache_dir)
+        return self._current("embedder", lambda: OnnxClip(folder, self.config))
 
     def _current(self, port: str, make: Callable[[], E]) -> E:
         """The kept engine when its identity is still today's, otherwise a new one (its models load later)."""

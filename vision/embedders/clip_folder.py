@@ -21,7 +21,10 @@ from typing import Any
 from vision.embedders.preprocess import Preprocess, parse_preprocess
 from vision.errors import EngineUnavailable
 
-REMEDY = "Set CLIP_ONNX_DIR to a folder in the OpenCLIP ONNX layout (see docs/models.md)."
+REMEDY = (
+    "Run `manage.py download_models --profile clip`, or set CLIP_ONNX_DIR to a folder in the "
+    "OpenCLIP ONNX layout (see docs/models.md)."
+)
 _CONFIG = "config.json"
 _PREPROCESS = "visual/preprocess_cfg.json"
 _TOKENIZER_CONFIG = "textual/tokenizer_config.json"

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from vision.embedders.clip_folder import REMEDY, ClipFolder
 from vision.errors import EngineUnavailable
+from vision.weights import check_file
 
 _NO_PUNCTUATION = str.maketrans("", "", string.punctuation)
 
@@ -41,6 +42,7 @@ class ClipTokenizer:
 def _load(folder: ClipFolder) -> Any:
     from tokenizers import Tokenizer
 
+    check_file(folder.tokenizer)
     try:
         tokenizer = Tokenizer.from_file(str(folder.tokenizer))
     except Exception as error:  # tokenizers raises plain Exception
