@@ -61,10 +61,11 @@ def check_data_apart_from_originals(
 @register("heirloom", deploy=True)
 def check_embedder(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
     """Search by description needs CLIP; everything else works without, so only ``check --deploy`` tells."""
-    if settings.CLIP_ONNX_DIR:
+    downloaded = (settings.MODEL_CACHE_DIR / "clip").glob("*/visual/model.onnx")
+    if settings.CLIP_ONNX_DIR or any(downloaded):
         return []
     message = "No CLIP model is set up: search finds words (tags, text, names), not descriptions."
-    hint = "Set CLIP_ONNX_DIR to a model's folder; 'manage.py library_status' shows every engine."
+    hint = "Run 'manage.py download_models', or set CLIP_ONNX_DIR to a model's folder."
     return [Info(message, hint=hint, id="heirloom.I001")]
 
 

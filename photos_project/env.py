@@ -83,6 +83,8 @@ class Environment:
     lease_seconds: int
     files_workers: int
     model_threads: int
+    model_mirrors: tuple[str, ...]
+    accept_non_commercial: bool
     tag_min_confidence: float
     ocr_min_confidence: float
     face_min_confidence: float
@@ -250,6 +252,8 @@ def read_environment(variables: Mapping[str, str], base_dir: Path) -> Environmen
         lease_seconds=reader.integer("LEASE_SECONDS", 600, 10, 86_400),
         files_workers=reader.integer("FILES_WORKERS", _default_workers(), 1, 256),
         model_threads=reader.integer("MODEL_THREADS", 0, 0, 1024),
+        model_mirrors=_mirrors(reader),
+        accept_non_commercial=reader.boolean("ACCEPT_NON_COMMERCIAL", default=False),
         tag_min_confidence=reader.fraction("TAG_MIN_CONFIDENCE", 0.5),
         ocr_min_confidence=reader.fraction("OCR_MIN_CONFIDENCE", 0.5),
         face_min_confidence=reader.fraction("FACE_MIN_CONFIDENCE", 0.3),
@@ -299,6 +303,14 @@ def _origins(reader: _Reader) -> tuple[str, ...]:
                 "CSRF_TRUSTED_ORIGINS", origin, "https://photos.example.org is the form that is needed"
             )
     return origins
+
+
+def _mirrors(reader: _Reader) -> tuple[str, ...]:
+    mirrors = reader.words("MODEL_MIRRORS", ())
+    for mirror in mirrors:
+        if not re.match(r"https?://[^/\s]+", mirror):
+            reader.refuse("MODEL_MIRRORS", mirror, "https://mirror.example.org is the form that is needed")
+    return tuple(mirror.rstrip("/") for mirror in mirrors)
 
 
 def _time_zone(reader: _Reader) -> str:

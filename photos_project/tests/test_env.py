@@ -69,6 +69,7 @@ def test_an_existing_folder_with_a_comma_is_one_folder(tmp_path: Path) -> None:
         ("LOG_LEVEL", "loud", "one of DEBUG, INFO"),
         ("LOG_FORMAT", "xml", "one of json, console"),
         ("CSRF_TRUSTED_ORIGINS", "photos.example.org", "https://photos.example.org is the form"),
+        ("MODEL_MIRRORS", "mirror.example.org", "https://mirror.example.org is the form"),
         ("SAME_PICTURE_THRESHOLD", "7", "must not be below DUPLICATE_THRESHOLD (8)"),
         ("PREVIEW_SIZE", "100", "a whole number from 512"),
         ("LEASE_SECONDS", "30", "must be above SLICE_SECONDS (60)"),
