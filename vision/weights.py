@@ -25,6 +25,10 @@ PROFILES = ("light", "full", "alternative")
 State = Literal["ready", "unfinished", "missing"]
 
 
+class UnknownWeights(LookupError):  # noqa: N818
+    """No profile, engine or model has this name."""
+
+
 class WeightsMissing(EngineUnavailable):
     """Files of a model are not there, or not all of them."""
 
@@ -115,7 +119,7 @@ def _file(file: dict[str, Any], entry: dict[str, Any]) -> WeightFile:
 def select(name: str, models: Sequence[Model] | None = None) -> list[Model]:
     """Models of a profile (``full`` includes ``light``), of an engine, or the one with this id.
 
-    Raises KeyError with a sentence that names the possible ones.
+    Raises UnknownWeights with a sentence that names the possible ones.
     """
     known = manifest() if models is None else tuple(models)
     by_id = [model for model in known if model.id == name]
@@ -126,7 +130,7 @@ def select(name: str, models: Sequence[Model] | None = None) -> list[Model]:
     if not found:
         engines = dict.fromkeys(model.engine for model in known)
         possible = ", ".join(dict.fromkeys(["light", "full", *engines, *(model.id for model in known)]))
-        raise KeyError(f"There are no weights {name!r}; there are {possible}.")
+        raise UnknownWeights(f"There are no weights {name!r}; there are {possible}.")
     return found
 
 

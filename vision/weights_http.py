@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import http.client
 import json
+import os
 import queue
 import re
 import threading
@@ -186,6 +187,8 @@ class Fetch:
         length = answer.headers.get("Content-Length", "")
         if "text/html" in answer.headers.get("Content-Type", ""):
             raise Refused("answers with a web page (a sign-in page of this network?)")
+        if answer.headers.get("Content-Encoding", "identity") != "identity":
+            raise Refused("compresses the file although it was asked not to")
         if answer.status == 206:
             range_ = re.fullmatch(r"bytes (\d+)-(\d+)/(\d+)", answer.headers.get("Content-Range", ""))
             if range_ is None or int(range_[1]) != start:
@@ -219,6 +222,8 @@ class Fetch:
                 done += len(chunk)
                 self.reached = max(self.reached, done)
                 self.progress(done, total)
+            stream.flush()
+            os.fsync(stream.fileno())  # the name must not reach the disk before the content
         return sha256.hexdigest()
 
     def _read(self, answer: Any, most: int, done: int, total: int) -> bytes:

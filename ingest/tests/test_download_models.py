@@ -123,6 +123,9 @@ def test_offline_ends_at_once_with_instructions(
     with pytest.raises(CommandError, match=r"can be reached[\s\S]*copy them") as caught:
         run(capsys)
     assert str(settings.MODEL_CACHE_DIR / "clip/tiny/visual/model.onnx") in str(caught.value)
+    assert "no downloaded weights" in run(capsys, "--check")[0], (
+        "a try without a network leaves nothing begun"
+    )
 
 
 def test_mirrors_are_asked_first(server: Server, settings: Any, capsys: pytest.CaptureFixture[str]) -> None:

@@ -132,6 +132,14 @@ def test_a_folder_that_cannot_be_written_is_told(settings: Any, tmp_path: Path) 
     assert "MODEL_CACHE_DIR" in messages(settings, MODEL_CACHE_DIR=tmp_path / "file")["heirloom.E001"]
 
 
+def test_a_downloaded_model_is_enough(settings: Any, tmp_path: Path) -> None:
+    assert "download_models" in messages(settings, MODEL_CACHE_DIR=tmp_path)["heirloom.I001"]
+    (tmp_path / "clip" / "some" / "visual").mkdir(parents=True)
+    (tmp_path / "clip" / "some" / "visual" / "model.onnx").touch()
+
+    assert messages(settings, MODEL_CACHE_DIR=tmp_path) == {}
+
+
 def test_a_model_folder_without_a_model_is_told(settings: Any, tmp_path: Path) -> None:
     (tmp_path / "visual").mkdir()
     (tmp_path / "visual" / "model.onnx").touch()

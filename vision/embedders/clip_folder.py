@@ -28,6 +28,7 @@ REMEDY = (
 _CONFIG = "config.json"
 _PREPROCESS = "visual/preprocess_cfg.json"
 _TOKENIZER_CONFIG = "textual/tokenizer_config.json"
+SMALL_FILES = (_CONFIG, _PREPROCESS, _TOKENIZER_CONFIG)
 _FILES = (
     _CONFIG,
     "visual/model.onnx",

@@ -14,10 +14,11 @@ import numpy.typing as npt
 
 from vision.config import EngineConfig
 from vision.devices import onnx_providers, onnx_session
-from vision.embedders.clip_folder import REMEDY, ClipFolder, read_clip_folder
+from vision.embedders.clip_folder import REMEDY, SMALL_FILES, ClipFolder, read_clip_folder
 from vision.embedders.tokenizer import ClipTokenizer
 from vision.errors import EngineFailed, EngineUnavailable
 from vision.results import RGBImage, SpaceInfo, Vectors
+from vision.weights import check_file
 
 ENGINE = "onnx_clip"
 _DTYPES: dict[str, type[np.generic]] = {
@@ -148,6 +149,8 @@ class OnnxClip:
 
 
 def _load_tower(model: Path, folder: ClipFolder, config: EngineConfig) -> _Tower:
+    for name in SMALL_FILES:
+        check_file(folder.path / name)
     session = onnx_session(model, config)
     inputs = session.get_inputs()
     if len(inputs) != 1 or inputs[0].type not in _DTYPES:

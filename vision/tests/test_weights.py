@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+import subprocess
+import sys
 import threading
 import time
 from collections import namedtuple
@@ -23,7 +25,17 @@ from vision.registry import Registry
 from vision.tests import weights_server as web
 from vision.tests.small_models import build_clip_folder
 from vision.tests.weights_server import Server, serving, write_manifest
-from vision.weights import Model, WeightsDamaged, WeightsMissing, check_file, manifest, select, state, verify
+from vision.weights import (
+    Model,
+    UnknownWeights,
+    WeightsDamaged,
+    WeightsMissing,
+    check_file,
+    manifest,
+    select,
+    state,
+    verify,
+)
 from vision.weights_download import DiskFull, Downloader, DownloadFailed, Offline
 from vision.weights_http import Patience, Refused, _Redirects
 
@@ -84,7 +96,7 @@ def test_the_shipped_manifest_makes_sense() -> None:
             assert file.sha256 is None or (len(file.sha256) == 64 and file.size)
         if model.engine == "clip":
             assert {file.path for file in model.files} == set(_FILES)
-    with pytest.raises(KeyError, match=r"no weights 'nonsense'.*light, full, clip.*buffalo_l"):
+    with pytest.raises(UnknownWeights, match=r"no weights 'nonsense'.*light, full, clip.*buffalo_l"):
         select("nonsense")
 
 
@@ -138,6 +150,33 @@ def test_a_later_run_goes_on(server: Server, model: Model, tmp_path: Path) -> No
     server.requests.clear()
     assert get(model, tmp_path) == ["visual/model.onnx"]
     assert server.asked(MODEL) == ["bytes=70000-"]
+    assert there(model, tmp_path) == FILES
+
+
+KILLED = """
+import sys
+from pathlib import Path
+from vision.weights import manifest
+from vision.weights_download import Downloader
+
+Downloader(Path(sys.argv[2])).get(manifest(Path(sys.argv[1]))[0])
+"""
+
+
+def test_goes_on_after_a_kill(server: Server, model: Model, tmp_path: Path) -> None:
+    server.plan[MODEL] = [web.stall(10, after=200_000)]
+    command = [sys.executable, "-c", KILLED, str(tmp_path / "known.toml"), str(tmp_path)]
+    part = model.folder(tmp_path) / "visual/model.onnx.part"
+    with subprocess.Popen(command, cwd=Path(__file__).resolve().parents[2]) as process:
+        deadline = time.monotonic() + 30
+        while not (part.exists() and part.stat().st_size > 100_000):
+            assert process.poll() is None and time.monotonic() < deadline
+            time.sleep(0.02)
+        process.kill()
+    assert not (part.parent / "model.onnx").exists()
+    there_already = part.stat().st_size
+    get(model, tmp_path)
+    assert server.asked(MODEL) == [None, f"bytes={there_already}-"]
     assert there(model, tmp_path) == FILES
 
 
@@ -449,7 +488,9 @@ def test_damaged_weights_are_not_loaded(tiny_clip: Model, tmp_path: Path) -> Non
     tower.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
     with pytest.raises(WeightsDamaged, match="download_models --profile tiny"):
         onnx_session(tower, config)
-    tokenizer = tiny_clip.folder(tmp_path) / "textual/tokenizer.json"
-    tokenizer.write_bytes(tokenizer.read_bytes().replace(b"cat", b"dog"))
-    with pytest.raises(WeightsDamaged, match="tokenizer"):
-        Registry(config).text_embedder().embed_texts(["a cat"])
+    # Of the same size, so that only the checksum tells.
+    for name, old, new in (("tokenizer.json", b"cat", b"dog"), ("tokenizer_config.json", b"!", b"?")):
+        small = tiny_clip.folder(tmp_path) / "textual" / name
+        small.write_bytes(small.read_bytes().replace(old, new))
+        with pytest.raises(WeightsDamaged, match=name):
+            Registry(config).text_embedder().embed_texts(["a cat"])

@@ -14,7 +14,7 @@ from tqdm import tqdm
 
 from ingest.console import print_json
 from vision.errors import EngineUnavailable
-from vision.weights import Model, WeightFile, manifest, select, state, verify
+from vision.weights import Model, UnknownWeights, WeightFile, manifest, select, state, verify
 from vision.weights_download import Downloader, DownloadFailed, Progress
 
 
@@ -52,11 +52,11 @@ class Command(BaseCommand):
             else:
                 accepted = options["accept_licence"] or settings.ACCEPT_NON_COMMERCIAL
                 self._fetch(name or "light", accepted=accepted, as_json=options["json"])
-        except KeyError as error:
-            raise CommandError(str(error.args[0])) from error
+        except UnknownWeights as error:
+            raise CommandError(str(error)) from error
 
     def _on_disk(self) -> list[Model]:
-        return [model for model in manifest() if model.folder(self.cache).is_dir()]
+        return [model for model in manifest() if self._row(model)["state"] != "missing"]
 
     def _list(self, models: list[Model], *, as_json: bool) -> None:
         rows = [self._row(model) for model in models]
