@@ -71,7 +71,8 @@ def compare(path: Path, pixels: np.ndarray, golden: np.lib.npyio.NpzFile, tags: 
     print(f"class token: largest difference {token_away:.2e}")
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(
-        f"load {loaded - start:.2f} s, {(done - loaded) / len(pixels):.2f} s a picture, peak {peak:.0f} MiB"
+        f"load {loaded - start:.2f} s, {(done - loaded) / len(pixels):.2f} s a picture, "
+        f"peak {peak:.0f} MiB (making the weights included)"
     )
     return int(max(away, token_away) > LIMIT)
 

@@ -1,9 +1,10 @@
 """RAM++: a picture to the everyday words that hold for it, out of 4,585 trained tags.
 
-The published class thresholds differ from tag to tag (0.45 to 0.98). So that one setting means the same for
-every tag, a confidence is measured from the tag's own threshold on the logit scale:
+The published class thresholds differ from tag to tag (0.45 to 0.99; ten tags are switched off with 1). So
+that one setting means the same for every tag, a confidence is measured from the tag's own threshold on the
+logit scale:
 ``confidence = sigmoid(logit(p) - logit(threshold))``: 0.5 is exactly the published threshold, and
-``tag_min_confidence`` above it asks more of every tag alike. A tag with threshold 1 is switched off.
+``tag_min_confidence`` above it asks more of every tag alike.
 """
 
 from __future__ import annotations
@@ -108,7 +109,9 @@ class RamPlusTagger:
             if answer is not None:
                 rows.append(answer)
                 start += len(batch)
-        return np.concatenate(rows) if rows else np.zeros((0, len(self._tags)), dtype=np.float32)
+        if not rows:
+            return np.zeros((0, len(self._tags)), dtype=np.float32)
+        return self._checked(np.concatenate(rows))
 
     def _run(self, network: RamPlusNetwork, images: Sequence[RGBImage]) -> npt.NDArray[np.float32] | None:
         """One batch; None when it did not fit the card, after the batch size was halved."""
@@ -128,7 +131,8 @@ class RamPlusTagger:
             return None
         except RuntimeError as error:
             raise EngineFailed(f"{self.engine_id} failed on {len(images)} pictures: {error}") from error
-        return self._checked(output)
+        answer: npt.NDArray[np.float32] = output
+        return answer
 
     def _checked(self, logits: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         bad = np.flatnonzero(~np.isfinite(logits).all(axis=1))

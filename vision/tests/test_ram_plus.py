@@ -321,8 +321,8 @@ def test_a_picture_without_an_answer_is_named(config: EngineConfig) -> None:
     weights = small_weights()
     weights["fc.bias"] = np.full(1, np.nan, np.float32)
     small_folder(config.model_cache_dir, weights)
-    with pytest.raises(EngineFailed, match="no numbers for picture 1 of 1"):
-        RamPlusTagger(config, shape=SMALL).tag_images(pictures(1))
+    with pytest.raises(EngineFailed, match="no numbers for picture 1, 2 of 2"):
+        RamPlusTagger(config, shape=SMALL).tag_images(pictures(2))
 
 
 def test_asking_for_a_card_that_is_not_there_says_so(config: EngineConfig) -> None:
@@ -333,15 +333,19 @@ def test_asking_for_a_card_that_is_not_there_says_so(config: EngineConfig) -> No
         RamPlusTagger(replace(config, device="cuda"), shape=SMALL).tag_images(pictures(1))
 
 
-def limit_memory(monkeypatch: pytest.MonkeyPatch, pictures_that_fit: int) -> None:
+def limit_memory(monkeypatch: pytest.MonkeyPatch, pictures_that_fit: int) -> list[int]:
+    """Makes larger batches run out of memory; returns the list of the sizes that are tried."""
     forward = RamPlusNetwork.forward
+    tried: list[int] = []
 
     def limited(self: RamPlusNetwork, batch: Any) -> Any:
+        tried.append(len(batch))
         if len(batch) > pictures_that_fit:
             raise torch.cuda.OutOfMemoryError("out of memory")
         return forward(self, batch)
 
     monkeypatch.setattr(RamPlusNetwork, "forward", limited)
+    return tried
 
 
 def test_a_batch_that_does_not_fit_is_halved_and_the_size_remembered(
@@ -350,14 +354,15 @@ def test_a_batch_that_does_not_fit_is_halved_and_the_size_remembered(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    images = pictures(7)
+    images = pictures(8)
     expected = tagger.logits(images)
-    limit_memory(monkeypatch, 2)
-    batched = RamPlusTagger(config, batch_size=7, shape=SMALL)
+    tried = limit_memory(monkeypatch, 2)
+    batched = RamPlusTagger(config, batch_size=8, shape=SMALL)
     with caplog.at_level(logging.WARNING):
         np.testing.assert_allclose(batched.logits(images), expected, atol=1e-5)
         batched.logits(images)
-    assert [record.args for record in caplog.records] == [(7, 3), (3, 1)]
+    assert [record.args for record in caplog.records] == [(8, 4), (4, 2)]
+    assert tried == [8, 4, 2, 2, 2, 2, 2, 2, 2, 2]
 
 
 def test_one_picture_that_does_not_fit_fails(tagger: RamPlusTagger, monkeypatch: pytest.MonkeyPatch) -> None:
