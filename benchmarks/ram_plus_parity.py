@@ -20,6 +20,11 @@ from pathlib import Path
 from types import ModuleType
 
 import numpy as np
+
+if importlib.util.find_spec("torch") is None:
+    print("Left out: torch is not installed (the extra ram-plus).")
+    sys.exit(0)
+
 import torch
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -20,6 +20,8 @@ def engine_config() -> EngineConfig:
         model_cache_dir=Path(settings.MODEL_CACHE_DIR),
         clip_onnx_dir=Path(settings.CLIP_ONNX_DIR) if settings.CLIP_ONNX_DIR else None,
         device=settings.DEVICE,
+        tagger=settings.TAGGER,
+        tag_language=settings.TAG_LANGUAGE,
         threads=settings.MODEL_THREADS,
         ocr_min_confidence=settings.OCR_MIN_CONFIDENCE,
         face_min_confidence=settings.FACE_MIN_CONFIDENCE,

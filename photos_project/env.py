@@ -20,6 +20,8 @@ from django.conf.locale import LANG_INFO
 from django.core.exceptions import ImproperlyConfigured
 
 Device = Literal["auto", "cpu", "cuda"]
+Tagger = Literal["zero_shot", "ram_plus"]
+TagLanguage = Literal["en", "zh"]
 LogFormat = Literal["json", "console"]
 T = TypeVar("T")
 
@@ -70,6 +72,8 @@ class Environment:
     thumbnail_size: int
     preview_size: int
     device: Device
+    tagger: Tagger
+    tag_language: TagLanguage
     clip_onnx_dir: Path | None
     duplicate_threshold: int
     same_picture_threshold: int
@@ -239,6 +243,8 @@ def read_environment(variables: Mapping[str, str], base_dir: Path) -> Environmen
         thumbnail_size=reader.integer("THUMBNAIL_SIZE", 400, 64, 2048),
         preview_size=reader.integer("PREVIEW_SIZE", 2048, 512, 8192),
         device=cast("Device", reader.choice("DEVICE", "auto", ("auto", "cpu", "cuda"))),
+        tagger=cast("Tagger", reader.choice("TAGGER", "zero_shot", ("zero_shot", "ram_plus"))),
+        tag_language=cast("TagLanguage", reader.choice("TAG_LANGUAGE", "en", ("en", "zh"))),
         clip_onnx_dir=reader.parsed("CLIP_ONNX_DIR", None, reader.resolve, "a folder is needed"),
         duplicate_threshold=reader.integer("DUPLICATE_THRESHOLD", 8, 0, 256),
         same_picture_threshold=reader.integer("SAME_PICTURE_THRESHOLD", 31, 0, 256),

@@ -18,6 +18,8 @@ class EngineConfig:
     model_cache_dir: Path
     clip_onnx_dir: Path | None = None
     device: Literal["auto", "cpu", "cuda"] = "auto"
+    tagger: Literal["zero_shot", "ram_plus"] = "zero_shot"
+    tag_language: Literal["en", "zh"] = "en"
     threads: int = 0
     ocr_min_confidence: float = 0.5
     face_min_confidence: float = 0.3

@@ -18,12 +18,13 @@ from vision.ports import (
     FaceAnalyzer,
     ImageEmbedder,
     PerceptualHasher,
+    Tagger,
     TextEmbedder,
     TextReader,
-    VectorTagger,
 )
 from vision.readers.rapid_ocr import RapidOcrReader
 from vision.results import EngineStatus
+from vision.taggers.ram_plus import RamPlusTagger
 from vision.taggers.zero_shot import ZeroShotTagger
 from vision.weights import downloaded
 
@@ -55,8 +56,14 @@ class Registry:
         """The same engine as the image embedder; it loads only what texts need."""
         return self._clip()
 
-    def tagger(self, vocabulary: Sequence[str]) -> VectorTagger:
-        """The tagger for these words. Raises EngineUnavailable without words or without an embedder."""
+    def tagger(self, vocabulary: Sequence[str]) -> Tagger:
+        """The tagger of the configuration: RAM++, which brings its words, or zero-shot for these words.
+
+        The latter is a VectorTagger, and raises EngineUnavailable without words or without an embedder.
+        """
+        if self.config.tagger == "ram_plus":
+            language = self.config.tag_language
+            return self._current("tagger", lambda: RamPlusTagger(self.config, language=language))
         embedder = self._clip()
         if not vocabulary:
             raise EngineUnavailable("The tag vocabulary is empty.", "Add tags to categories in the admin.")
@@ -93,7 +100,7 @@ class Registry:
 
     def _status(self, port: str, vocabulary: Sequence[str] | None) -> EngineStatus:
         try:
-            if port == "tagger" and vocabulary is None:
+            if port == "tagger" and vocabulary is None and self.config.tagger == "zero_shot":
                 engine_id = f"zero_shot/{self._clip().engine_id}"
             else:
                 engine_id = self._engine(port, vocabulary).engine_id

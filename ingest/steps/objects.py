@@ -6,38 +6,39 @@ from collections.abc import Sequence
 
 from ingest.batch import ImageVectors, Item
 from ingest.models import StepRun
+from ingest.steps.base import all_pictures
 from library.engines import registry
 from library.models import DetectedObject, Photo, Tag, TagMapping
-from vision.errors import EngineUnavailable
+from vision.ports import Tagger, VectorTagger
 from vision.results import Tag as TagResult
 
 
 class ObjectsStep:
-    """Zero-shot tags from the image vectors that the embeddings step stores as well."""
+    """Tags of the configured tagger. Zero-shot works from the vectors that the embeddings step stores."""
 
     name = StepRun.Step.OBJECTS
     state = Photo.State.PROCESSING_OBJECTS
     chunk = 8
 
     def engine_id(self) -> str | None:
-        """Changes with the embedder and with the vocabulary."""
-        vocabulary = TagMapping.objects.vocabulary()
-        return registry().engine_id("tagger", vocabulary) if vocabulary else None
+        """Zero-shot changes with the embedder and with the vocabulary."""
+        return registry().engine_id("tagger", TagMapping.objects.vocabulary())
 
     def require(self) -> None:
-        """An embedder and a vocabulary are needed."""
-        vocabulary = TagMapping.objects.vocabulary()
-        if not vocabulary:
-            raise EngineUnavailable("No tags are mapped to categories.", "Add tag mappings in /admin.")
-        registry().tagger(vocabulary)
+        """RAM++ needs its weights; zero-shot an embedder and a vocabulary."""
+        _tagger()
 
     def needs_pictures(self, photo_ids: Sequence[int], vectors: ImageVectors) -> set[int]:
-        """Only those without a stored vector."""
+        """All, or for zero-shot only those without a stored vector."""
+        if not isinstance(_tagger(), VectorTagger):
+            return all_pictures(photo_ids)
         return vectors.missing(photo_ids, registry().image_embedder())
 
     def compute(self, items: Sequence[Item], vectors: ImageVectors) -> list[list[TagResult]]:
-        """Tags from vectors."""
-        tagger = registry().tagger(TagMapping.objects.vocabulary())
+        """Tags from vectors where the tagger can, else from the pictures."""
+        tagger = _tagger()
+        if not isinstance(tagger, VectorTagger):
+            return tagger.tag_images([item.image for item in items])
         return tagger.tag_vectors(vectors.of(items, registry().image_embedder()))
 
     def save(self, results: dict[int, list[TagResult]]) -> None:
@@ -55,3 +56,7 @@ class ObjectsStep:
             for photo_id, found in results.items()
             for tag in found
         )
+
+
+def _tagger() -> Tagger:
+    return registry().tagger(TagMapping.objects.vocabulary())

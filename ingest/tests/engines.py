@@ -160,6 +160,8 @@ class Engines:
     def tagger(self, vocabulary: Sequence[str]) -> FakeTagger:
         self._need("embedder")
         self._need("tagger")
+        if not vocabulary:
+            raise EngineUnavailable("The tag vocabulary is empty.", "Add tags to categories in the admin.")
         self.tagger_fake.vocabulary = list(vocabulary)
         return self.tagger_fake
 

@@ -280,7 +280,7 @@ def test_a_library_without_vocabulary_skips_tags_and_says_what_helps(album: Albu
     (photo,) = done(album)
     run = StepRun.objects.get(photo=photo, step=Step.OBJECTS)
     assert run.status == Status.SKIPPED
-    assert "Add tag mappings in /admin" in run.error
+    assert "Add tags to categories in the admin" in run.error
     assert steps_of(photo)["embeddings"] == Status.DONE
 
 

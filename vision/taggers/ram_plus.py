@@ -28,6 +28,7 @@ from vision.errors import EngineFailed, EngineUnavailable
 from vision.results import RGBImage, Tag
 from vision.taggers.ram_plus_checkpoint import RAM_PLUS, RamPlusShape, load_network
 from vision.taggers.ram_plus_tags import TAG_FILES, Language, RamTags, read_tags
+from vision.weights import downloaded
 
 if TYPE_CHECKING:
     from vision.taggers.ram_plus_network import RamPlusNetwork
@@ -51,7 +52,7 @@ logger = logging.getLogger(__name__)
 
 
 class RamPlusTagger:
-    """Pictures to tags with RAM++ (``Tagger``), from the files in ``<model cache>/ram_plus``.
+    """Pictures to tags with RAM++ (``Tagger``), from the files below ``<model cache>/ram_plus``.
 
     Making one reads only the tag files and the checkpoint's last quarter megabyte; torch and the weights are
     loaded at the first picture, behind a lock. Safe to call from several threads. Float32 on the processor;
@@ -69,7 +70,7 @@ class RamPlusTagger:
         batch_size: int | None = None,
         shape: RamPlusShape = RAM_PLUS,
     ) -> None:
-        folder = config.model_cache_dir / FOLDER
+        folder = downloaded(ENGINE, config.model_cache_dir) or config.model_cache_dir / FOLDER
         _require(folder)
         self._checkpoint = folder / CHECKPOINT
         self._tags: RamTags = read_tags(folder)
@@ -246,7 +247,10 @@ def _where_from(missing: Sequence[str], folder: Path) -> str:
     lists = [name for name in missing if name != CHECKPOINT]
     if lists:
         places.append(f"{', '.join(lists)} from ram/data of the repository xinyu1205/recognize-anything")
-    return f"Copy {' and '.join(places)} into {folder} (MODEL_CACHE_DIR/{FOLDER})."
+    return (
+        f"Run `manage.py download_models --profile {ENGINE}`, or copy {' and '.join(places)} "
+        f"into {folder} (MODEL_CACHE_DIR/{FOLDER})."
+    )
 
 
 def _fingerprint(checkpoint: Path, tags: RamTags, language: Language) -> str:
