@@ -162,7 +162,7 @@ def _enter_one(photo: Photo, found: ReadFile, result: Preprocessed, outcome: Ste
     fields: dict[str, Any] = {}
     if found.sha256 and found.sha256 != photo.sha256:
         if photo.sha256:
-            identities.forget_content(photo)
+            identities.forget_content(photo, kept_file=found.file_id)
         fields = {"sha256": found.sha256, "renditions_at": None}
     error = result.error
     if not error:

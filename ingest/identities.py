@@ -110,8 +110,17 @@ class Entry:
         )
 
 
-def forget_content(photo: Photo) -> None:
-    """The file was edited in place: what the engines saw is about the old bytes, so they look again."""
+def forget_content(photo: Photo, *, kept_file: int | None) -> None:
+    """The file was edited in place: what the engines saw is about the old bytes, so they look again.
+
+    Its other files stand for the old bytes: those that are there get photos of their own to be read, those
+    that are missing will be read when they return.
+    """
+    others = photo.files.exclude(pk=kept_file or 0)
+    for file in others.present():
+        file.photo = Photo.objects.create(priority=photo.priority)
+        file.save(update_fields=["photo"])
+    others.distrust()
     StepRun.objects.filter(photo=photo).exclude(step=StepRun.Step.PREPROCESSING).update(
         status=StepRun.Status.PENDING
     )

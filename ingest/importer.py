@@ -180,11 +180,12 @@ class Importer:
 
     def _change(self, found: FoundFile, known: _Known, now: datetime) -> None:
         """A file edited in place keeps its photo, unless other files still hold the old bytes."""
-        others = PhotoFile.objects.present().filter(photo_id=known.photo_id).exclude(pk=known.pk).exists()
+        others = PhotoFile.objects.filter(photo_id=known.photo_id).exclude(pk=known.pk)
         photo_id = known.photo_id
-        if others:
+        if others.present().exists():
             photo_id = Photo.objects.create(priority=self._session.priority).pk
         else:
+            others.distrust()
             Photo.objects.filter(pk=photo_id).update(missing_since=None, **_READ_AGAIN)
         PhotoFile.objects.filter(pk=known.pk).update(
             photo=photo_id, size=found.size, mtime_ns=found.mtime_ns, seen_at=now, missing_since=None

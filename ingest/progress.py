@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from datetime import timedelta
 from typing import Any
 
-from django.db.models import Avg, Count, Q, Sum
+from django.db.models import Avg, Count, Q, QuerySet, Sum
 from django.utils import timezone
 
 from ingest.models import ScanSession, StepRun
@@ -56,14 +56,15 @@ class Progress:
         return self.in_progress > 0
 
 
-def progress() -> Progress:
-    """One query for the counts, one for the rate."""
-    counts = Photo.objects.order_by().values_list("state").annotate(n=Count("pk"))
+def progress(photos: QuerySet[Photo] | None = None) -> Progress:
+    """Of these photos, by default of all: one query for the counts, one for the rate."""
+    photos = Photo.objects.all() if photos is None else photos
+    counts = photos.order_by().values_list("state").annotate(n=Count("pk"))
     by_state: dict[str, int] = dict(counts)
     total = sum(by_state.values())
     final = {state: by_state.get(state, 0) for state in Photo.FINAL_STATES}
     left = total - sum(final.values())
-    per_minute = _per_minute() if left else None
+    per_minute = _per_minute(photos) if left else None
     return Progress(
         total=total,
         completed=final[Photo.State.COMPLETED],
@@ -76,18 +77,19 @@ def progress() -> Progress:
     )
 
 
-def _per_minute() -> float | None:
+def _per_minute(photos: QuerySet[Photo]) -> float | None:
     """Photos finished in the last minute; None when there were none."""
     since = timezone.now() - RATE_WINDOW
-    finished = Photo.objects.filter(state__in=Photo.FINAL_STATES, updated_at__gte=since).count()
+    finished = photos.filter(state__in=Photo.FINAL_STATES, updated_at__gte=since).count()
     return float(finished) if finished else None
 
 
-def steps() -> list[dict[str, Any]]:
+def steps(photos: QuerySet[Photo] | None = None) -> list[dict[str, Any]]:
     """For each step of the ledger: how many are done, failed, skipped, to be run; time a photo and in all."""
+    runs = StepRun.objects.all() if photos is None else StepRun.objects.filter(photo__in=photos)
     counts = {status.value: Count("pk", filter=Q(status=status)) for status in StepRun.Status}
     rows: Any = (
-        StepRun.objects.order_by()
+        runs.order_by()
         .values("step")
         .annotate(
             **counts,

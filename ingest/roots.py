@@ -33,20 +33,31 @@ class ScanTarget:
     subfolder: bytes = b""
 
 
-@transaction.atomic
-def register_folder(folder: str | bytes) -> ScanTarget:
-    """The root for this folder. A folder inside a known root is a subfolder of it, not a second root.
-
-    Raises RootRefused for what is not a readable folder, and for a folder around a known root.
-    """
+def check_folder(folder: str | bytes) -> bytes:
+    """The real path of a folder that may be a root, found without the database. Raises RootRefused."""
     path = os.path.realpath(os.fsencode(folder))
     shown = path.decode("utf-8", "replace")
     if not os.path.isdir(path):  # noqa: PTH112 - bytes
         raise RootRefused(f"{shown} is not a folder.")
     if not os.access(path, os.R_OK | os.X_OK):
         raise RootRefused(f"{shown} cannot be read by this user: check its permissions.")
-    if Path(os.fsdecode(path)) in _own_folders():
-        raise RootRefused(f"{shown} is where Heirloom keeps its own files: choose the folder of the photos.")
+    for own in _own_folders():
+        if own.is_relative_to(os.fsdecode(path)):
+            raise RootRefused(
+                f"{shown} holds {own}, where Heirloom keeps its own files: it never writes to originals. "
+                "Set DATA_DIR to a folder outside, or choose the folder of the photos only."
+            )
+    return path
+
+
+@transaction.atomic
+def register_folder(folder: str | bytes) -> ScanTarget:
+    """The root for this folder. A folder inside a known root is a subfolder of it, not a second root.
+
+    Raises RootRefused for what is not a readable folder, and for a folder around a known root.
+    """
+    path = check_folder(folder)
+    shown = path.decode("utf-8", "replace")
     for root in Root.objects.order_by("pk"):
         known = bytes(root.path)
         if path == known:

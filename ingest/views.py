@@ -10,7 +10,8 @@ from django.views.decorators.http import require_safe
 
 from ingest import progress as books
 from ingest.models import ScanSession
-from library.models import Photo
+from library.access import photos_for
+from library.models import Photo, PhotoQuerySet
 
 FAILURES_SHOWN = 100
 
@@ -18,8 +19,8 @@ FAILURES_SHOWN = 100
 @require_safe
 def status(request: HttpRequest) -> HttpResponse:
     """How the library stands. What names files is for the owner only."""
-    context: dict[str, Any] = {"progress": books.progress(), "engines": books.engines()}
-    context["steps"] = books.steps()
+    context: dict[str, Any] = {"progress": books.progress(_countable(request)), "engines": books.engines()}
+    context["steps"] = books.steps(_countable(request))
     if getattr(request.user, "is_staff", False):
         failed = Photo.objects.filter(state=Photo.State.FAILED)
         context["failure_count"] = failed.count()
@@ -32,7 +33,7 @@ def status(request: HttpRequest) -> HttpResponse:
 @require_safe
 def progress(request: HttpRequest) -> HttpResponse:
     """The progress strip. Only while there is something to do does it ask again."""
-    response = render(request, "ingest/_progress.html", {"progress": books.progress()})
+    response = render(request, "ingest/_progress.html", {"progress": books.progress(_countable(request))})
     response["Cache-Control"] = "no-store"
     return response
 
@@ -40,7 +41,7 @@ def progress(request: HttpRequest) -> HttpResponse:
 @require_safe
 def stats(request: HttpRequest) -> JsonResponse:
     """Photos by state, steps by status, engines."""
-    now = books.progress()
+    now = books.progress(_countable(request))
     return JsonResponse(
         {
             "photos": {"total": now.total, **now.by_state},
@@ -48,7 +49,12 @@ def stats(request: HttpRequest) -> JsonResponse:
             "running": now.running,
             "per_minute": now.per_minute,
             "seconds_left": now.seconds_left,
-            "steps": books.steps(),
+            "steps": books.steps(_countable(request)),
             "engines": {engine.port: engine.live for engine in books.engines()},
         }
     )
+
+
+def _countable(request: HttpRequest) -> PhotoQuerySet | None:
+    """The owner's numbers are about everything; a member's about what they may see."""
+    return None if getattr(request.user, "is_superuser", False) else photos_for(request.user)

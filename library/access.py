@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, Q
 from django.http import Http404
 
 from library.models import Photo, PhotoFile, PhotoQuerySet, Root
@@ -21,7 +21,9 @@ def photos_for(user: AbstractBaseUser | AnonymousUser) -> PhotoQuerySet:
     if getattr(user, "is_superuser", False):
         return photos
     open_roots = Root.objects.visible_to(user).values("pk")
-    return photos.filter(Exists(PhotoFile.objects.filter(photo=OuterRef("pk"), root__in=open_roots)))
+    files = PhotoFile.objects.filter(photo=OuterRef("pk"), root__in=open_roots)
+    # Where a file was says nothing about who may see it now, unless nobody has the photo any more.
+    return photos.filter(Exists(files.present()) | Q(missing_since__isnull=False) & Exists(files))
 
 
 def photo_or_404(

@@ -15,7 +15,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from library.actions.roots import forget_root
-from library.models import AuditEvent, Category, DuplicatePair, Photo, Root, Tag, TagMapping
+from library.models import AuditEvent, Category, DuplicatePair, Photo, Root, RootViewer, Tag, TagMapping
 from library.templatetags.library_tags import thumbnail_url
 
 M = TypeVar("M", bound=Model)
@@ -173,14 +173,23 @@ class TagAdmin(ModelAdmin[Tag]):
         return mapping.category.name if mapping else ""
 
 
+class RootViewerInline(TabularInline[RootViewer, Root]):
+    """Who may see the photos of a folder. Nobody named: everybody who can log in."""
+
+    model = RootViewer
+    extra = 1
+    verbose_name = "person who may see these photos"
+    verbose_name_plural = "only these people may see the photos (nobody named: everybody who can log in)"
+
+
 @admin.register(Root)
 class RootAdmin(ModelAdmin[Root]):
     """Folders of originals: they are added by scanning, here is decided who may see them."""
 
     list_display = ("name", "display_path", "watch")
-    fields = ("name", "display_path", "watch", "visible_to")
+    fields = ("name", "display_path", "watch")
     readonly_fields = ("display_path",)
-    filter_horizontal = ("visible_to",)
+    inlines = (RootViewerInline,)
     actions = ("forget",)
 
     @admin.action(description="Forget these folders (photos are kept as missing, files are not touched)")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponseBase
+from django.http import HttpRequest, HttpResponseBadRequest, HttpResponseBase
 from django.shortcuts import resolve_url
 from django_htmx.http import HttpResponseClientRedirect
 
@@ -42,6 +42,20 @@ def security_headers(get_response: GetResponse) -> GetResponse:
         response.headers.setdefault("Content-Security-Policy", CONTENT_SECURITY_POLICY)
         response.headers.setdefault("Permissions-Policy", PERMISSIONS_POLICY)
         return response
+
+    return middleware
+
+
+def no_nul(get_response: GetResponse) -> GetResponse:
+    """PostgreSQL cannot hold NUL: a cookie with one is dropped, an admin parameter with one is refused."""
+
+    def middleware(request: HttpRequest) -> HttpResponseBase:
+        for name in [name for name, value in request.COOKIES.items() if "\0" in value]:
+            del request.COOKIES[name]
+        in_admin = request.path_info.startswith("/admin/")
+        if in_admin and any("\0" in value for _, values in request.GET.lists() for value in values):
+            return HttpResponseBadRequest("A parameter holds a NUL character.", content_type="text/plain")
+        return get_response(request)
 
     return middleware
 

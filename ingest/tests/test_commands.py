@@ -273,3 +273,11 @@ def test_setup_library_keeps_what_the_owner_made_of_the_categories() -> None:
         "people",
     ]
     assert TagMapping.objects.count() == 29
+
+
+def test_a_folder_around_our_own_is_refused_before_anything_is_made(album: Album) -> None:
+    album.put("one.jpg", 1)
+    with pytest.raises(CommandError, match="Set DATA_DIR to a folder outside"):
+        call("quickstart", str(album.folder.parent), "--no-serve")
+    assert not Root.objects.exists()
+    assert not Schedule.objects.exists()

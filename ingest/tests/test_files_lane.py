@@ -457,3 +457,24 @@ def test_queries_do_not_grow_with_duplicates(album: Album) -> None:
         return len(captured) / count
 
     assert cost(12, 100) <= cost(4, 0)
+
+
+def test_a_file_that_returns_after_its_copy_was_edited_is_its_own_picture(album: Album) -> None:
+    album.put("away.jpg", 1)
+    album.put("stays.jpg", 1)
+    album.scan()
+    album.read()
+    away = album.folder / "away.jpg"
+    kept, times = away.read_bytes(), away.stat()
+    away.unlink()
+    album.scan()
+    album.put("stays.jpg", 2)
+    album.scan()
+    album.read()
+    away.write_bytes(kept)
+    os.utime(away, ns=(times.st_atime_ns, times.st_mtime_ns))
+    album.scan()
+    album.read()
+    prints = album.prints()
+    for name in ("away.jpg", "stays.jpg"):
+        assert album.photo(name).sha256 == prints[name][0]

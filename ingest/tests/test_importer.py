@@ -351,11 +351,14 @@ def test_our_own_data_folder_is_no_root(settings: Any) -> None:
 
 
 def test_our_own_files_inside_a_root_are_not_imported(album: Album, settings: Any, engines: Engines) -> None:
-    settings.THUMBNAIL_DIR = album.folder / "renditions"
     album.put("one.jpg", 1)
-    album.take_in()
+    target = ScanTarget(album.scan().root)
+    settings.THUMBNAIL_DIR = album.folder / "renditions"  # moved there after the folder was taken in
+    album.process()
     assert list(settings.THUMBNAIL_DIR.rglob("*.jpg"))
-    assert counts(album.scan()) == {"found": 1, "unchanged": 1}
+    assert counts(scan(target)) == {"found": 1, "unchanged": 1}
+    with pytest.raises(RootRefused, match="keeps its own files"):
+        album.scan()
 
 
 def test_a_root_that_is_gone_fails_the_scan_and_marks_nothing(album: Album) -> None:

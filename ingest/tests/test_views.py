@@ -12,8 +12,9 @@ from django.urls import reverse
 
 from ingest.models import ScanSession, StepRun
 from ingest.tests.engines import Engines
+from library.actions.seed import seed_categories
 from library.models import Photo, Root
-from library.tests.factories import make_photo, make_root
+from library.tests.factories import make_photo, make_root, make_user
 from library.tests.pages import assert_sound
 
 pytestmark = pytest.mark.django_db
@@ -112,13 +113,14 @@ def test_the_strip_is_a_fragment_that_is_never_cached(member_client: Client) -> 
     assert 'id="progress"' in html
 
 
-def test_the_strip_is_never_at_a_hundred_while_there_is_work(member_client: Client) -> None:
+def test_the_strip_is_never_at_a_hundred_while_there_is_work(owner_client: Client) -> None:
     Photo.objects.bulk_create(Photo(state=State.COMPLETED) for _ in range(999))
     Photo.objects.create(state=State.PROCESSING_HASH)
-    assert 'value="99"' in page(member_client, "progress")
+    assert 'value="99"' in page(owner_client, "progress")
 
 
 def test_stats_are_json(member_client: Client) -> None:
+    seed_categories()
     photo = make_photo()
     make_photo(state=State.PROCESSING_OCR)
     StepRun.objects.create(photo=photo, step="hash", status="done", milliseconds=10)
@@ -140,6 +142,14 @@ def test_stats_are_json(member_client: Client) -> None:
         "faces": False,
         "hasher": True,
     }
+
+
+def test_members_count_only_what_they_may_see(member_client: Client, owner_client: Client) -> None:
+    closed = make_root()
+    closed.visible_to.add(make_user())
+    make_photo(root=closed)
+    assert owner_client.get("/api/stats").json()["photos"]["total"] == 1
+    assert member_client.get("/api/stats").json()["photos"]["total"] == 0
 
 
 def test_the_address_of_stats_is_as_promised() -> None:

@@ -125,11 +125,26 @@ class Migration(migrations.Migration):
                 ('path', models.BinaryField(max_length=4096, unique=True)),
                 ('watch', models.BooleanField(default=True, help_text='Part of the scans that name no folder.')),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('visible_to', models.ManyToManyField(blank=True, help_text='Who may see these photos. Nobody chosen means everybody who can log in.', related_name='visible_roots', to=settings.AUTH_USER_MODEL)),
             ],
             options={
                 'ordering': ('name', 'pk'),
             },
+        ),
+        migrations.CreateModel(
+            name='RootViewer',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('root', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='viewers', to='library.root')),
+                ('user', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
+            ],
+            options={
+                'constraints': [models.UniqueConstraint(fields=('root', 'user'), name='root_viewer_unique')],
+            },
+        ),
+        migrations.AddField(
+            model_name='root',
+            name='visible_to',
+            field=models.ManyToManyField(blank=True, help_text='Who may see these photos. Nobody chosen means everybody who can log in.', related_name='visible_roots', to=settings.AUTH_USER_MODEL, through='library.RootViewer'),
         ),
         migrations.CreateModel(
             name='PhotoFile',

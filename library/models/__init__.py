@@ -8,7 +8,7 @@ from library.models.duplicate import DuplicatePair, PhotoHash
 from library.models.embedding import EmbeddingSpace, PhotoEmbedding
 from library.models.photo import Photo, PhotoQuerySet
 from library.models.photo_file import PhotoFile
-from library.models.root import Root
+from library.models.root import Root, RootViewer
 from library.models.tag import DetectedObject, Tag
 from library.models.text import OcrText
 
@@ -25,6 +25,7 @@ __all__ = [
     "PhotoHash",
     "PhotoQuerySet",
     "Root",
+    "RootViewer",
     "Tag",
     "TagMapping",
 ]

@@ -16,6 +16,10 @@ class PhotoFileQuerySet(models.QuerySet["PhotoFile"]):
         """Files that were there when they were last looked for."""
         return self.filter(missing_since__isnull=True)
 
+    def distrust(self) -> int:
+        """Let no file of these pass for unchanged when it is seen again: its photo has other bytes by now."""
+        return self.update(size=-1, mtime_ns=-1)
+
 
 class PhotoFile(models.Model):
     """One file below a root. Two files with the same bytes belong to the same photo."""

@@ -31,6 +31,7 @@ class Root(models.Model):
     watch = models.BooleanField(default=True, help_text="Part of the scans that name no folder.")
     visible_to = models.ManyToManyField(
         settings.AUTH_USER_MODEL,
+        through="library.RootViewer",
         blank=True,
         related_name="visible_roots",
         help_text="Who may see these photos. Nobody chosen means everybody who can log in.",
@@ -49,3 +50,20 @@ class Root(models.Model):
     def display_path(self) -> str:
         """The path for people: bytes that are not UTF-8 are shown as replacement characters."""
         return bytes(self.path).decode("utf-8", "replace")
+
+
+class RootViewer(models.Model):
+    """Somebody who may see a root that is not open to everybody.
+
+    Their account cannot be deleted while they are one: with its last viewer gone, the root would be open to
+    everybody, and nobody would have said so.
+    """
+
+    root = models.ForeignKey(Root, on_delete=models.CASCADE, related_name="viewers")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=("root", "user"), name="root_viewer_unique"),)
+
+    def __str__(self) -> str:
+        return f"{self.user} may see {self.root}"

@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import AnonymousUser
+from django.db.models import ProtectedError
 from django.http import Http404
 
 from library.access import files_for, photo_or_404, photos_for
 from library.models import Photo, Root
-from library.tests.factories import make_file, make_photo, make_root, make_user
+from library.tests.factories import FIRST_DAY, make_file, make_photo, make_root, make_user
 
 pytestmark = pytest.mark.django_db
 
@@ -123,3 +124,27 @@ def test_access_is_a_part_of_the_query(member: Any, django_assert_num_queries: A
         make_photo(root=root)
     with django_assert_num_queries(1):
         assert len(photos_for(member)) == 3
+
+
+def test_where_a_file_was_opens_nothing_while_it_is_elsewhere() -> None:
+    member, keeper = make_user(), make_user()
+    opened, closed = make_root(), make_root()
+    closed.visible_to.add(keeper)
+    photo = make_photo("was-here.jpg", root=opened)
+    make_file(photo, "is-here.jpg", root=closed)
+    photo.files.filter(root=opened).update(missing_since=FIRST_DAY)
+    assert photo not in photos_for(member)
+    assert photo in photos_for(keeper)
+    photo.files.update(missing_since=FIRST_DAY)
+    Photo.objects.filter(pk=photo.pk).update(missing_since=FIRST_DAY)
+    assert photo in photos_for(member)
+
+
+def test_the_last_viewer_of_a_root_cannot_vanish() -> None:
+    viewer = make_user()
+    root = make_root()
+    root.visible_to.add(viewer)
+    with pytest.raises(ProtectedError):
+        viewer.delete()
+    root.visible_to.remove(viewer)
+    viewer.delete()

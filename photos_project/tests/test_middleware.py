@@ -138,3 +138,12 @@ def test_what_counts_as_a_fragment(headers: dict[str, str], fragment: bool) -> N
 def test_the_health_page_answers_without_tls_behind_a_proxy(client: Client) -> None:
     assert client.get("/health").status_code == 200
     assert client.get("/login/").status_code == 301
+
+
+@pytest.mark.django_db
+def test_nul_characters_are_answered_not_crashed_on(client: Client, admin_client: Client) -> None:
+    from django.conf import settings
+
+    client.cookies[settings.SESSION_COOKIE_NAME] = "a\0bcdefghij"
+    assert client.get("/").status_code == 302
+    assert admin_client.get("/admin/auth/user/?q=a%00b").status_code == 400

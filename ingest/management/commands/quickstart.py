@@ -8,7 +8,8 @@ from collections.abc import Callable
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import InterfaceError, OperationalError, connection
 
 from ingest.console import (
     print_json,
@@ -19,13 +20,16 @@ from ingest.console import (
     targets_for,
     tell,
 )
-from ingest.progress import progress, summary
+from ingest.progress import Progress, progress, summary
+from ingest.roots import RootRefused, check_folder
 from ingest.serving import StallWatch, supervised
 from ingest.setup import Owner, prepare
 from ingest.tasks import wake_all
+from photos_project.logging import get_logger
 from photos_project.supervisor import Supervisor, stop_signals
 
 LOOK_SECONDS = 30.0
+logger = get_logger(__name__)
 
 
 class Command(BaseCommand):
@@ -47,6 +51,8 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Run."""
+        for folder in options["folders"]:
+            self._check(folder)
         owner = prepare()
         # At once: whatever fails after this, the password would not be shown a second time.
         self._show_password(owner, sys.stderr.write if options["no_serve"] else self._say)
@@ -54,6 +60,13 @@ class Command(BaseCommand):
             self._without_serving(options)
         else:
             self._serve(owner, options["folders"])
+
+    def _check(self, folder: str) -> None:
+        """Before anything is made: a folder that cannot be taken ends the command at once."""
+        try:
+            check_folder(folder)
+        except RootRefused as error:
+            raise CommandError(str(error)) from error
 
     def _without_serving(self, options: dict[str, Any]) -> None:
         sessions = scan_all(targets_for(options["folders"]))
@@ -80,10 +93,14 @@ class Command(BaseCommand):
         """Show progress until everything is processed, then wait for Ctrl-C."""
         watch = StallWatch(supervisor)
         with progress_display() as display:
-            while not stopping() and (now := progress()).running:
-                display.show(now)
+            while not stopping():
                 supervisor.poll()
-                watch.look(now)
+                now = self._progress()
+                if now is not None:
+                    if not now.running:
+                        break
+                    display.show(now)
+                    watch.look(now)
                 time.sleep(1)
         if not stopping():
             self._tell_end()
@@ -92,9 +109,20 @@ class Command(BaseCommand):
         while not stopping():
             supervisor.poll()
             if time.monotonic() >= look_at:
-                watch.look(progress())
+                now = self._progress()
+                if now is not None:
+                    watch.look(now)
                 look_at = time.monotonic() + LOOK_SECONDS
             time.sleep(0.5)
+
+    def _progress(self) -> Progress | None:
+        """None while the database is away; the next connection starts the embedded server again."""
+        try:
+            return progress()
+        except (OperationalError, InterfaceError) as error:
+            logger.warning("database.away", error=str(error))
+            connection.close()
+            return None
 
     def _say(self, text: str) -> None:
         """At once, also into a pipe or a log file: the password and the address are waited for."""
