@@ -45,3 +45,13 @@ def files_for(user: AbstractBaseUser | AnonymousUser, photo: Photo) -> list[Phot
     if not getattr(user, "is_superuser", False):
         files = files.filter(root__in=Root.objects.visible_to(user).values("pk"))
     return list(files)
+
+
+def hidden_roots(user: AbstractBaseUser | AnonymousUser) -> list[int]:
+    """The keys of the roots this user may not see; none, without a query, for owners."""
+    if getattr(user, "is_superuser", False):
+        return []
+    roots = Root.objects.order_by("pk")
+    if user.is_authenticated:
+        roots = roots.exclude(pk__in=Root.objects.visible_to(user).values("pk"))
+    return list(roots.values_list("pk", flat=True))

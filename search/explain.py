@@ -5,17 +5,15 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from django.db import connection
+from django.db.models import Exists, OuterRef
 
-from library.models import DetectedObject, Photo, PhotoFile, Root
+from library.models import DetectedObject, Photo, PhotoFile
 from search.query import SearchQuery, Term
 from search.results import Fragment, Match, Why
 from search.text import name_words, word_spans, words
-
-if TYPE_CHECKING:
-    from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 
 SNIPPET_BEFORE = 40
 SNIPPET_LENGTH = 180
@@ -33,14 +31,13 @@ class _Value:
     readings: list[list[str]]
 
 
-def explain(
-    photo_ids: Sequence[int], query: SearchQuery, user: AbstractBaseUser | AnonymousUser
-) -> dict[int, Why]:
+def explain(photo_ids: Sequence[int], query: SearchQuery, hidden_roots: Sequence[int]) -> dict[int, Why]:
     """By photo: matched words with their fields, a snippet of its text, its tags.
 
-    File names are told only where the user may see the file. Photos that are gone are left out.
+    Names are told as they count: not those of photos with a file in a root hidden from the user. Photos
+    that are gone are left out.
     """
-    values = {pk: list(found) for pk, found in _values(photo_ids, user).items()}
+    values = {pk: list(found) for pk, found in _values(photo_ids, hidden_roots).items()}
     terms = list(_terms(query))
     stems = _stems(terms, (word for found in values.values() for value in found for word in _words_of(value)))
     return {pk: _why(found, terms, stems) for pk, found in values.items()}
@@ -59,7 +56,7 @@ def _words_of(value: _Value) -> Iterator[str]:
         yield from reading
 
 
-def _values(photo_ids: Sequence[int], user: AbstractBaseUser | AnonymousUser) -> dict[int, list[_Value]]:
+def _values(photo_ids: Sequence[int], hidden_roots: Sequence[int]) -> dict[int, list[_Value]]:
     values: dict[int, list[_Value]] = {}
     photos = Photo.objects.filter(pk__in=photo_ids).select_related("ocr_text")
     for photo in photos.defer("exif", "thumbhash"):
@@ -72,7 +69,7 @@ def _values(photo_ids: Sequence[int], user: AbstractBaseUser | AnonymousUser) ->
             _plain("camera", photo.camera),
         ]
     _add_tags(values)
-    _add_files(values, user)
+    _add_files(values, hidden_roots)
     return values
 
 
@@ -90,10 +87,11 @@ def _add_tags(values: dict[int, list[_Value]]) -> None:
             seen.add((pk, category))
 
 
-def _add_files(values: dict[int, list[_Value]], user: AbstractBaseUser | AnonymousUser) -> None:
+def _add_files(values: dict[int, list[_Value]], hidden_roots: Sequence[int]) -> None:
     files = PhotoFile.objects.present().filter(photo__in=values).order_by("photo", "pk")
-    if not getattr(user, "is_superuser", False):
-        files = files.filter(root__in=Root.objects.visible_to(user).values("pk"))
+    if hidden_roots:
+        hidden = PhotoFile.objects.filter(photo=OuterRef("photo"), root__in=hidden_roots)
+        files = files.filter(~Exists(hidden))
     for pk, path in files.values_list("photo", "display_path"):
         *folders, name = path.split("/")
         values[pk].append(_Value("file", name, name_words(name.rpartition(".")[0] or name)))

@@ -4,11 +4,14 @@ Access rights are the first condition and always there: what can be found is wha
 holds. Free text ranks and does not filter; everything else does: quoted words, fields, ``-not`` words and
 alternatives that mix words with fields. Nearly identical photos are represented by the one they stand
 behind: words that only a hidden copy has do not find it.
+
+The names of a photo's files are one part of its document, whichever roots they lie in. So for whoever may
+not see one of these roots none of the names counts, or what is found would tell the hidden ones.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -16,7 +19,8 @@ from django.contrib.postgres.search import SearchQuery as TsQuery
 from django.db.models import Exists, F, JSONField, OuterRef, Q, TextField, Value
 from django.db.models.functions import Cast, Concat, Lower
 
-from library.models import Category, DetectedObject, Photo, PhotoQuerySet, Tag
+from library.access import hidden_roots
+from library.models import Category, DetectedObject, Photo, PhotoFile, PhotoQuerySet, Tag
 from library.timeline import gallery_photos
 from people.models import FaceLabel, Person
 from search.models import SearchDocument
@@ -26,6 +30,9 @@ from vision.imaging.formats import FAMILIES
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+
+NAMELESS: Final = "ABD"
+"""The weights of all fields but file and folder names (see ``search.indexing``)."""
 
 # Formats are stored as they are called by their decoder; raw ones by the name of their file extension.
 _FORMATS: Final = {
@@ -41,10 +48,14 @@ _FORMATS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Eligible:
-    """The photos that may be found, unordered, and what there is to say about the filters."""
+    """The photos that may be found, unordered, and what there is to say about the filters.
+
+    The names of photos with a file in one of ``hidden_roots`` must not count.
+    """
 
     photos: PhotoQuerySet
     notices: tuple[str, ...] = ()
+    hidden_roots: tuple[int, ...] = ()
 
 
 def eligible(query: SearchQuery, user: AbstractBaseUser | AnonymousUser) -> Eligible:
@@ -54,13 +65,14 @@ def eligible(query: SearchQuery, user: AbstractBaseUser | AnonymousUser) -> Elig
     has matches nothing and is said in ``notices``.
     """
     photos = gallery_photos(user)
+    hidden = tuple(hidden_roots(user))
     notices: list[str] = []
     for clause in query.filters:
         condition = Q()
         for atom in clause.alternatives:
-            condition |= _condition(atom, notices)
+            condition |= _condition(atom, notices, hidden)
         photos = photos.exclude(condition) if clause.negated else photos.filter(condition)
-    return Eligible(photos, tuple(dict.fromkeys(notices)))
+    return Eligible(photos, tuple(dict.fromkeys(notices)), hidden)
 
 
 def document_query(terms: Iterable[str], weights: str = "") -> TsQuery:
@@ -73,14 +85,18 @@ def document_query(terms: Iterable[str], weights: str = "") -> TsQuery:
     return plain | TsQuery(text, config="english", search_type="raw")
 
 
-def _condition(atom: Atom, notices: list[str]) -> Q:
+def _condition(atom: Atom, notices: list[str], hidden: Sequence[int]) -> Q:
     if isinstance(atom, Term):
-        return _in_document(atom.words)
+        return _in_document(atom.words, hidden=hidden)
     return _CONDITIONS[atom.name](atom, notices)
 
 
-def _in_document(terms: Iterable[str], weights: str = "") -> Q:
+def _in_document(terms: Sequence[str], weights: str = "", hidden: Sequence[int] = ()) -> Q:
+    """The words are in the document: with ``hidden`` roots, in its names only if no file lies there."""
     documents = SearchDocument.objects.filter(photo=OuterRef("pk"), document=document_query(terms, weights))
+    if hidden:
+        in_hidden = PhotoFile.objects.filter(photo=OuterRef("photo"), root__in=hidden)
+        documents = documents.filter(Q(document=document_query(terms, NAMELESS)) | ~Exists(in_hidden))
     return Q(Exists(documents))
 
 

@@ -24,6 +24,7 @@ from pgvector import HalfVector, Vector
 from library.models import PhotoQuerySet
 from search import filters, semantics, vector_indexes
 from search.explain import explain
+from search.filters import Eligible
 from search.query import Clause, SearchQuery, Term
 from search.results import Hit, Mode, Notice, SearchResult, Why
 from search.semantics import Meaning
@@ -48,12 +49,16 @@ EF_SEARCH: Final = 100
 
 @dataclass(frozen=True, slots=True)
 class _Ranking:
-    """What one side or the other ranks by; a side that is off has None."""
+    """What one side or the other ranks by; a side that is off has None.
+
+    Names count only for photos without a file in ``hidden_roots``.
+    """
 
     words: str | None
     meaning: Meaning | None
     photos: int = 0
     approximate: bool = False
+    hidden_roots: tuple[int, ...] = ()
 
 
 def search(
@@ -74,9 +79,9 @@ def search(
         hits, total = _newest(allowed.photos, limit, offset)
         notices: tuple[Notice, ...] = ()
     else:
-        ranking, notices = _ranking(query, allowed.photos, mode)
+        ranking, notices = _ranking(query, allowed, mode)
         hits, total = _ranked(ranking, allowed.photos, limit, offset)
-    reasons = explain([hit.photo_id for hit in hits], query, user)
+    reasons = explain([hit.photo_id for hit in hits], query, allowed.hidden_roots)
     hits = [
         replace(hit, why=replace(reasons[hit.photo_id], **_ranks(hit.why)))
         for hit in hits
@@ -97,16 +102,17 @@ def _newest(photos: PhotoQuerySet, limit: int, offset: int) -> tuple[list[Hit], 
     return [Hit(pk, 0.0, Why()) for pk in page], newest.count()
 
 
-def _ranking(query: SearchQuery, photos: PhotoQuerySet, mode: Mode) -> tuple[_Ranking, tuple[Notice, ...]]:
+def _ranking(query: SearchQuery, allowed: Eligible, mode: Mode) -> tuple[_Ranking, tuple[Notice, ...]]:
     text = words_query(query.free_text) if mode != "semantic" else None
+    by_words = _Ranking(text, None, hidden_roots=allowed.hidden_roots)
     if mode == "keyword":
-        return _Ranking(text, None), ()
+        return by_words, ()
     meaning = semantics.understand(query.description)
     if isinstance(meaning, Notice):
-        return _Ranking(text, None), (meaning,)
-    count = photos.order_by()[: EXACT_LIMIT + 1].count()
+        return by_words, (meaning,)
+    count = allowed.photos.order_by()[: EXACT_LIMIT + 1].count()
     approximate = count > EXACT_LIMIT and vector_indexes.is_indexed(meaning.space_id)
-    return _Ranking(text, meaning, count, approximate), ()
+    return replace(by_words, meaning=meaning, photos=count, approximate=approximate), ()
 
 
 def words_query(clauses: tuple[Clause, ...]) -> str:
@@ -173,6 +179,7 @@ def _statement(ranking: _Ranking, photos: PhotoQuerySet) -> tuple[str, dict[str,
         **parameters,
         "by_words": ranking.words is not None,
         "words": ranking.words or "",
+        "hidden_roots": list(ranking.hidden_roots),
         "by_meaning": meaning is not None,
         "vector": _literal(meaning, approximate=ranking.approximate),
         "gate": meaning.scale.gate(ranking.photos) if meaning else 1.0,

@@ -6,6 +6,7 @@
 --   {space}         the embedding space; a literal, because the index is partial
 -- Parameters:
 --   by_words        whether to search by words; words: the text of the tsquery
+--   hidden_roots    roots the user may not see: the names (C) of photos with a file there do not count
 --   by_meaning      whether to search by meaning
 --   gate            similarity the best photo must reach, else nothing matches
 --   floor           similarity every photo must reach
@@ -21,12 +22,24 @@ WITH eligible (photo_id) AS NOT MATERIALIZED (
 wanted AS (
     SELECT to_tsquery('simple', %(words)s) || to_tsquery('english', %(words)s) AS query
 ),
--- Weights are PostgreSQL's: A 1, B 0.4, C 0.2, D 0.1; 1 divides by the logarithm of the length.
+-- Weights are PostgreSQL's: A 1, B 0.4, C 0.2, D 0.1; 1 divides by the logarithm of the length. The whole
+-- document is asked first, because it has the index; without hidden roots the planner drops the rest.
 matching AS (
-    SELECT d.photo_id, ts_rank_cd(d.document, wanted.query, 1) AS relevance
-    FROM search_searchdocument AS d, wanted
+    SELECT d.photo_id, ts_rank_cd(told.document, wanted.query, 1) AS relevance
+    FROM search_searchdocument AS d
+    CROSS JOIN wanted
+    CROSS JOIN LATERAL (
+        SELECT CASE
+            WHEN cardinality(%(hidden_roots)s::bigint[]) > 0 AND EXISTS (
+                SELECT FROM library_photofile AS f
+                WHERE f.photo_id = d.photo_id AND f.root_id = ANY (%(hidden_roots)s::bigint[])
+            ) THEN ts_filter(d.document, ARRAY['a', 'b', 'd']::"char"[])
+            ELSE d.document
+        END AS document
+    ) AS told
     WHERE %(by_words)s
       AND d.document @@ wanted.query
+      AND (cardinality(%(hidden_roots)s::bigint[]) = 0 OR told.document @@ wanted.query)
       AND d.photo_id IN (SELECT photo_id FROM eligible)
     ORDER BY relevance DESC, d.photo_id DESC
     LIMIT %(window)s

@@ -9,7 +9,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from library.models import Category, EmbeddingSpace, Photo
-from library.tests.factories import add_tag, add_text, make_photo, make_root, make_user
+from library.tests.factories import add_tag, add_text, make_file, make_photo, make_root, make_user
 from search import hybrid
 from search.hybrid import search
 from search.indexing import index_photos
@@ -157,21 +157,87 @@ def test_nobody_finds_what_they_may_not_see(owner, embedder, photo_of, mode):
         assert secret.pk in found(text, owner, mode=mode)
 
 
-def test_file_names_in_closed_roots_are_not_told(owner, no_embedder):
-    stranger, private = make_user(), make_root()
-    private.visible_to.add(owner)
-    photo = make_photo("open.jpg", title="cat", root=make_root())
-    photo.files.create(
-        root=private,
-        relative_path=b"cat.jpg",
-        display_path="cat.jpg",
-        size=1,
-        mtime_ns=1,
-        seen_at=photo.taken_at,
-    )
+@pytest.fixture
+def in_two_roots(photo_of):
+    """The same bytes in an open root and in one that is closed to members; both names are indexed."""
+    closed = make_root(name="Closed")
+    closed.visible_to.add(make_user("other member"))
+    words = {"title": "cat", "text": "lake", "camera_model": "Pixel"}
+    photo = photo_of("cat", path="picnic.jpg", root=make_root(), **words)
+    make_file(photo, "owlsecret/heronsecret2019.jpg", root=closed)
     index_photos([photo.pk])
-    (hit,) = search(parse("cat"), stranger).hits
+    return photo
+
+
+SECRETS = ("owlsecret", "heronsecret2019", "heronsecret", "owlsecrets")
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("gone", [False, True])
+def test_names_in_closed_roots_find_nothing(owner, embedder, photo_of, in_two_roots, mode, gone):
+    member, photo = make_user(), in_two_roots
+    if gone:
+        photo.files.filter(root__name="Closed").update(missing_since=photo.taken_at)
+    plain = photo_of(path="owlsecret.jpg", root=make_root())
+    for word in SECRETS:
+        for text in (f"zorblax or {word}", word, f'"{word}"', f'"{word}" or tag:none', f'cat "{word}"'):
+            assert photo.pk not in found(text, member, mode=mode), text
+        for text in (f"-{word}", f'-"{word}"', f"-zorblax -{word}"):
+            assert photo.pk in found(text, member, mode=mode), text
+        for text in (f'"{word}" or tag:none', f'cat "{word}"'):
+            assert photo.pk in found(text, owner, mode=mode), text
+        assert photo.pk not in found(f"-{word}", owner, mode=mode)
+        assert photo.pk not in found(f"text:{word}", member, mode=mode)
+    # The names of a photo whose files all lie in open roots go on counting.
+    assert plain.pk in found('"owlsecret" or tag:none', member, mode=mode)
+    assert plain.pk not in found("-owlsecret", member, mode=mode)
+
+
+def test_names_in_closed_roots_do_not_rank(owner, no_embedder, photo_of, in_two_roots):
+    member, photo = make_user(), in_two_roots
+    plain = photo_of(path="a.jpg", title="cat owlsecret", root=make_root())
+    assert found("owlsecret", member) == [plain.pk]
+    assert set(found("owlsecret", owner)) == {photo.pk, plain.pk}
+    assert found("cat owlsecret", member) == [plain.pk]
+    assert found("owlsecret pixel", member) == []
+    assert found("owlsecret pixel", owner) == [photo.pk]
+    for text in ("cat", "lake", "pixel", '"cat"', "text:lake", "camera:pixel"):
+        assert photo.pk in found(text, member), text
+
+
+def test_the_length_of_a_closed_name_does_not_rank(owner, no_embedder, photo_of, in_two_roots):
+    """Ranking divides by the length of the document: names that are not told must not count in it."""
+    member = make_user()
+    twin = photo_of(path="a.jpg", title="cat", text="lake", camera_model="Pixel", root=make_root())
+    assert found("cat", member) == [in_two_roots.pk, twin.pk]
+    assert found("cat", owner) == [twin.pk, in_two_roots.pk]
+
+
+def test_names_count_for_whoever_may_see_all_roots(no_embedder, in_two_roots):
+    member = make_user()
+    in_two_roots.files.get(root__name="Closed").root.visible_to.add(member)
+    for text in ("owlsecret", '"owlsecret"', "picnic", "picnic owlsecret"):
+        assert found(text, member) == [in_two_roots.pk], text
+    assert found("-owlsecret", member) == []
+
+
+def test_names_of_photos_in_closed_roots_are_not_told(owner, no_embedder, in_two_roots):
+    (hit,) = search(parse("cat or picnic or owlsecret"), make_user()).hits
     assert [match.field for match in hit.why.matches] == ["title"]
+    (hit,) = search(parse("cat or picnic or owlsecret"), owner).hits
+    assert {match.field for match in hit.why.matches} == {"title", "file", "folder"}
+
+
+def test_closed_roots_cost_a_constant_number_of_queries(no_embedder, photo_of, in_two_roots):
+    member, counts = make_user(), []
+    open_root = make_root()
+    for _ in range(2):
+        with CaptureQueriesContext(connection) as queries:
+            assert search(parse("cat -dog"), member).hits
+        counts.append(len(queries))
+        for _ in range(20):
+            photo_of(path="", title="cat", root=open_root)
+    assert counts[0] == counts[1] <= 12
 
 
 # --- Fusion -------------------------------------------------------------------------------------------------
