@@ -6,7 +6,7 @@ import pytest
 from django.test import Client
 
 from library.models import AuditEvent, Category, Root, Tag, TagMapping
-from library.tests.factories import add_tag, make_file, make_photo, make_root
+from library.tests.factories import add_tag, make_file, make_photo, make_root, make_user
 
 pytestmark = pytest.mark.django_db
 ADMIN = "/admin/library"
@@ -73,3 +73,19 @@ def test_a_forgotten_folder_leaves_its_photos_as_missing(owner_client: Client) -
     assert lost.missing_since is not None
     assert kept.missing_since is None
     assert AuditEvent.objects.get().before["name"] == root.name
+
+
+def test_the_owner_names_who_may_see_a_folder(owner_client: Client) -> None:
+    root, member = make_root(), make_user()
+    form = {
+        "name": "Private",
+        "watch": "on",
+        "viewers-TOTAL_FORMS": 1,
+        "viewers-INITIAL_FORMS": 0,
+        "viewers-0-root": root.pk,
+        "viewers-0-user": member.pk,
+    }
+    page = f"{ADMIN}/root/{root.pk}/change/"
+    assert "nobody named: everybody" in owner_client.get(page).content.decode().lower()
+    assert owner_client.post(page, form).status_code == 302
+    assert list(root.visible_to.all()) == [member]
