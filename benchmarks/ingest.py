@@ -18,6 +18,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,9 @@ import numpy as np
 PROJECT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(PROJECT))
 PREVIEW, THUMBNAIL = 2048, 400
+ROUNDS = 6
+#: CPU-seconds of the bare work and of the lane, and seconds on the clock of the lane.
+Costs = tuple[float, float, float]
 
 
 def make_photos(folder: Path, count: int) -> None:
@@ -44,7 +48,9 @@ def make_photos(folder: Path, count: int) -> None:
             drawing = ImageDraw.Draw(image)
             drawing.rectangle((400, 1000, 3600, 1700), fill="white")
             drawing.text((500, 1100), f"RECEIPT {number}", fill="black", font=ImageFont.load_default(400))
-        image.save(folder / f"{number:04d}.jpg", quality=88)
+        part = folder / f"{number * ROUNDS // count}"
+        part.mkdir(exist_ok=True)
+        image.save(part / f"{number:04d}.jpg", quality=88)
 
 
 def bare_files(paths: Sequence[Path]) -> None:
@@ -109,44 +115,55 @@ def installation() -> Iterator[Path]:
 
 
 def measure(folder: Path) -> dict[str, Any]:
-    """Run both lanes, each between two runs of its bare work."""
+    """Run both lanes folder by folder, each between two runs of its bare work.
+
+    These machines change their speed within seconds, so many short comparisons say more than one long one:
+    the overhead is that of all rounds together, with the lowest and the highest of a round beside it. The
+    first round warms up and does not count when there are others.
+    """
     from ingest.files_lane import FilesLane
     from ingest.roots import register_folder, scan
     from ingest.runner import ModelsLane
     from library.models import Photo
     from library.storage import rendition_path
 
-    scan(register_folder(str(folder)))
-    paths = sorted(folder.rglob("*.jp*g"))
-    bare_files(paths[:2])
-    files = between(lambda: bare_files(paths), lambda: FilesLane(threads=1).run())
-    previews = [
-        rendition_path(sha or "", "preview") for sha in Photo.objects.values_list("sha256", flat=True)
-    ]
-    bare_engines(previews[:2])
-    models = between(lambda: bare_engines(previews), lambda: ModelsLane().run())
-    count = len(paths)
+    register_folder(str(folder))
+    rounds: list[tuple[int, Costs, Costs]] = []
+    for part in sorted(path for path in folder.iterdir() if path.is_dir()) or [folder]:
+        scan(register_folder(str(part)))
+        paths = sorted(part.rglob("*.jp*g"))
+        files = between(partial(bare_files, paths), FilesLane(threads=1).run)
+        waiting = Photo.objects.filter(state=Photo.State.PROCESSING_OBJECTS).values_list("sha256", flat=True)
+        previews = [rendition_path(sha256 or "", "preview") for sha256 in waiting]
+        models = between(partial(bare_engines, previews), ModelsLane().run)
+        rounds.append((len(paths), files, models))
+    counted = rounds[1:] or rounds
     return {
-        "photos": count,
-        "files_lane": compare(count, *files),
-        "models_lane": compare(count, *models),
+        "photos": sum(count for count, _, _ in counted),
+        "files_lane": compare([(count, files) for count, files, _ in counted]),
+        "models_lane": compare([(count, models) for count, _, models in counted]),
     }
 
 
-def between(bare: Callable[[], object], lane: Callable[[], object]) -> tuple[float, float, float]:
-    """CPU-seconds of the bare work (mean of two runs around the lane) and of the lane, and its clock."""
+def between(bare: Callable[[], object], lane: Callable[[], object]) -> Costs:
+    """CPU-seconds of the bare work (mean of a run before and one after) and of the lane, and its clock."""
     first, _ = cost(bare)
     own, clock = cost(lane)
     second, _ = cost(bare)
     return (first + second) / 2, own, clock
 
 
-def compare(count: int, bare: float, lane: float, clock: float) -> dict[str, float]:
-    """Rates and the overhead in percent."""
+def compare(rounds: Sequence[tuple[int, Costs]]) -> dict[str, float]:
+    """Rates over all rounds, and the overhead in percent."""
+    count = sum(photos for photos, _ in rounds)
+    bare, lane, clock = (sum(costs[place] for _, costs in rounds) for place in range(3))
+    each = [100 * (own / plain - 1) for _, (plain, own, _) in rounds]
     return {
         "bare_photos_per_cpu_second": round(count / bare, 2),
         "lane_photos_per_cpu_second": round(count / lane, 2),
         "overhead_percent": round(100 * (lane / bare - 1), 1),
+        "lowest_round": round(min(each), 1),
+        "highest_round": round(max(each), 1),
         "lane_photos_per_second": round(count / clock, 2),
     }
 
