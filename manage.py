@@ -16,7 +16,7 @@ def main() -> None:
         sys.exit(f"No Django in {sys.executable} ({error}): run 'make install', use .venv/bin/python.")
 
     from photos_project.embedded_postgres import EmbeddedPostgresError
-    from photos_project.env import SettingError
+    from photos_project.variables import SettingError
     from photos_project.supervisor import SupervisorError
 
     try:

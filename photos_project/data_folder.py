@@ -6,7 +6,7 @@ import os
 import secrets
 from pathlib import Path
 
-from photos_project.env import SettingError
+from photos_project.variables import SettingError
 
 SECRET_KEY_BYTES = 64
 

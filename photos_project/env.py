@@ -9,21 +9,25 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, TypeVar, cast
+from typing import Any, Literal, cast
 from zoneinfo import available_timezones
 
 import environ
 from django.conf.locale import LANG_INFO
-from django.core.exceptions import ImproperlyConfigured
+
+from photos_project.variables import SettingError, VariableReader
 
 Device = Literal["auto", "cpu", "cuda"]
+Embedder = Literal["onnx_clip", "openclip"]
+Precision = Literal["auto", "fp32", "fp16", "bf16"]
 Tagger = Literal["zero_shot", "ram_plus"]
 TagLanguage = Literal["en", "zh"]
+Reader = Literal["rapidocr", "paddleocr"]
+FaceEngine = Literal["auto", "insightface", "yunet_sface", "dlib"]
 LogFormat = Literal["json", "console"]
-T = TypeVar("T")
 
 SECRETS = ("SECRET_KEY", "DATABASE_URL", "OWNER_PASSWORD")
 """Variables that may be given as ``<NAME>_FILE``: the path of a file that holds the value."""
@@ -55,10 +59,6 @@ DEFAULT_EXCLUDED_FOLDERS = (
 """Folder names never walked into: what NAS systems, desktops and file systems keep for themselves."""
 
 
-class SettingError(ImproperlyConfigured):
-    """One or more variables hold values that cannot be used; the message names each of them."""
-
-
 @dataclass(frozen=True, slots=True)
 class Environment:
     """Every setting; the field names are the variables' names in lower case."""
@@ -72,9 +72,27 @@ class Environment:
     thumbnail_size: int
     preview_size: int
     device: Device
+    model_precision: Precision
+    embedder: Embedder
+    clip_onnx_dir: Path | None
+    openclip_model: str
+    openclip_checkpoint: Path | None
+    local_crops: bool
     tagger: Tagger
     tag_language: TagLanguage
-    clip_onnx_dir: Path | None
+    tag_list: str
+    tags_per_photo: int
+    reader: Reader
+    ocr_language: str
+    ocr_model_dir: Path | None
+    ocr_prefilter: bool
+    face_engine: FaceEngine
+    face_model: str
+    face_model_dir: Path | None
+    face_min_size: int
+    descriptions: bool
+    description_model: str
+    description_model_dir: Path | None
     duplicate_threshold: int
     same_picture_threshold: int
     supported_formats: tuple[str, ...]
@@ -87,6 +105,7 @@ class Environment:
     lease_seconds: int
     files_workers: int
     model_threads: int
+    download_models: bool
     model_mirrors: tuple[str, ...]
     accept_non_commercial: bool
     tag_min_confidence: float
@@ -113,125 +132,12 @@ def _default_workers() -> int:
     return min(usable, 16)
 
 
-class _Reader:
-    """Takes variables out of a mapping, collecting what is wrong instead of stopping at the first."""
-
-    def __init__(self, variables: Mapping[str, str], base_dir: Path) -> None:
-        self.variables = variables
-        self.base_dir = base_dir
-        self.problems: list[str] = []
-
-    def refuse(self, name: str, value: object, allowed: str) -> None:
-        """Note that ``name`` cannot be used."""
-        self.problems.append(f"{name}={value!r}: {allowed}")
-
-    def raw(self, name: str) -> str | None:
-        """The stripped value; None when the variable is absent or empty."""
-        return self.variables.get(name, "").strip() or None
-
-    def parsed(self, name: str, default: T, parse: Callable[[str], T], allowed: str) -> T:
-        """The value through ``parse``; the default when absent. A ValueError is noted as wrong."""
-        value = self.raw(name)
-        if value is None:
-            return default
-        try:
-            return parse(value)
-        except ValueError:
-            self.refuse(name, value, allowed)
-            return default
-
-    def integer(self, name: str, default: int, low: int, high: int) -> int:
-        """A whole number in ``low..high``; underscores may group its digits."""
-        number = self.parsed(name, default, int, f"a whole number from {low} to {high} is needed")
-        if not low <= number <= high:
-            self.refuse(name, number, f"a whole number from {low} to {high} is needed")
-        return number
-
-    def fraction(self, name: str, default: float) -> float:
-        """A confidence between 0 and 1."""
-        number = self.parsed(name, default, float, "a number from 0 to 1 is needed, such as 0.5")
-        if not 0 <= number <= 1:
-            self.refuse(name, number, "a number from 0 to 1 is needed, such as 0.5")
-        return number
-
-    def boolean(self, name: str, *, default: bool) -> bool:
-        """A switch; only the words that are clearly yes or no."""
-        words = {
-            **dict.fromkeys(("true", "yes", "on", "1"), True),
-            **dict.fromkeys(("false", "no", "off", "0"), False),
-        }
-        value = self.raw(name)
-        if value is None:
-            return default
-        if value.lower() not in words:
-            self.refuse(name, value, "true or false is needed (also yes, no, on, off, 1, 0)")
-        return words.get(value.lower(), default)
-
-    def choice(self, name: str, default: str, options: tuple[str, ...]) -> str:
-        """One of ``options``, in any case."""
-        value = self.raw(name) or default
-        for option in options:
-            if option.lower() == value.lower():
-                return option
-        self.refuse(name, value, f"one of {', '.join(options)} is needed")
-        return default
-
-    def words(self, name: str, default: tuple[str, ...]) -> tuple[str, ...]:
-        """A comma separated list, in its order, without empty entries."""
-        value = self.raw(name)
-        if value is None:
-            return default
-        return tuple(word.strip() for word in value.split(",") if word.strip())
-
-    def path(self, name: str, default: Path) -> Path:
-        """A folder; ``~`` is the home folder, a relative path starts at the project's root."""
-        value = self.raw(name)
-        return default if value is None else self.resolve(value)
-
-    def resolve(self, text: str) -> Path:
-        """The absolute path that was meant."""
-        return Path(os.path.abspath(self.base_dir / Path(text).expanduser()))  # noqa: PTH100 - keeps symlinks
-
-    def folders(self, name: str) -> tuple[Path, ...]:
-        """Folders separated by commas or the system's path separator; a folder that exists is taken whole."""
-        value = self.raw(name)
-        if value is None:
-            return ()
-        if self.resolve(value).is_dir():
-            return (self.resolve(value),)
-        parts = re.split(f"[,{re.escape(os.pathsep)}]", value)
-        return tuple(self.resolve(part.strip()) for part in parts if part.strip())
-
-    def secret(self, name: str) -> str | None:
-        """The value of ``name``, or the content of the file that ``name_FILE`` points to."""
-        value, file_name = self.raw(name), self.raw(f"{name}_FILE")
-        if file_name is None:
-            return value
-        if value is not None:
-            self.problems.append(f"{name} and {name}_FILE are both set: keep one of them")
-            return value
-        try:
-            content = self.resolve(file_name).read_text(encoding="utf-8").strip()
-        except (OSError, UnicodeDecodeError) as error:
-            self.refuse(f"{name}_FILE", file_name, f"the file cannot be read ({error})")
-            return None
-        if not content:
-            self.refuse(f"{name}_FILE", file_name, "the file is empty")
-        return content or None
-
-    def stop_if_wrong(self) -> None:
-        """Raise SettingError when anything was noted."""
-        if self.problems:
-            lines = "\n".join(f"  {problem}" for problem in self.problems)
-            raise SettingError(f"Settings that cannot be used (see .env.example):\n{lines}")
-
-
 def read_environment(variables: Mapping[str, str], base_dir: Path) -> Environment:
     """Build the Environment from plain variables; relative paths start at ``base_dir``.
 
     Raises SettingError naming every variable that cannot be used.
     """
-    reader = _Reader(variables, base_dir)
+    reader = VariableReader(variables, base_dir)
     data_dir = reader.path("DATA_DIR", base_dir / "data")
     environment = Environment(
         photos_dir=reader.folders("PHOTOS_DIR"),
@@ -243,9 +149,7 @@ def read_environment(variables: Mapping[str, str], base_dir: Path) -> Environmen
         thumbnail_size=reader.integer("THUMBNAIL_SIZE", 400, 64, 2048),
         preview_size=reader.integer("PREVIEW_SIZE", 2048, 512, 8192),
         device=cast("Device", reader.choice("DEVICE", "auto", ("auto", "cpu", "cuda"))),
-        tagger=cast("Tagger", reader.choice("TAGGER", "zero_shot", ("zero_shot", "ram_plus"))),
-        tag_language=cast("TagLanguage", reader.choice("TAG_LANGUAGE", "en", ("en", "zh"))),
-        clip_onnx_dir=reader.parsed("CLIP_ONNX_DIR", None, reader.resolve, "a folder is needed"),
+        **_engines(reader),
         duplicate_threshold=reader.integer("DUPLICATE_THRESHOLD", 8, 0, 256),
         same_picture_threshold=reader.integer("SAME_PICTURE_THRESHOLD", 31, 0, 256),
         supported_formats=_formats(reader),
@@ -258,6 +162,7 @@ def read_environment(variables: Mapping[str, str], base_dir: Path) -> Environmen
         lease_seconds=reader.integer("LEASE_SECONDS", 600, 10, 86_400),
         files_workers=reader.integer("FILES_WORKERS", _default_workers(), 1, 256),
         model_threads=reader.integer("MODEL_THREADS", 0, 0, 1024),
+        download_models=reader.boolean("DOWNLOAD_MODELS", default=True),
         model_mirrors=_mirrors(reader),
         accept_non_commercial=reader.boolean("ACCEPT_NON_COMMERCIAL", default=False),
         tag_min_confidence=reader.fraction("TAG_MIN_CONFIDENCE", 0.5),
@@ -282,7 +187,42 @@ def read_environment(variables: Mapping[str, str], base_dir: Path) -> Environmen
     return environment
 
 
-def _database_url(reader: _Reader) -> str | None:
+def _engines(reader: VariableReader) -> dict[str, Any]:
+    """Which model stands behind each port, and where its files lie."""
+    faces = ("auto", "insightface", "yunet_sface", "dlib")
+    return {
+        "model_precision": reader.choice("MODEL_PRECISION", "auto", ("auto", "fp32", "fp16", "bf16")),
+        "embedder": reader.choice("EMBEDDER", "onnx_clip", ("onnx_clip", "openclip")),
+        "clip_onnx_dir": reader.optional_path("CLIP_ONNX_DIR"),
+        "openclip_model": _openclip_model(reader),
+        "openclip_checkpoint": reader.optional_path("OPENCLIP_CHECKPOINT"),
+        "local_crops": reader.boolean("LOCAL_CROPS", default=False),
+        "tagger": reader.choice("TAGGER", "zero_shot", ("zero_shot", "ram_plus")),
+        "tag_language": reader.choice("TAG_LANGUAGE", "en", ("en", "zh")),
+        "tag_list": reader.raw("TAG_LIST") or "everyday",
+        "tags_per_photo": reader.integer("TAGS_PER_PHOTO", 10, 1, 200),
+        "reader": reader.choice("READER", "rapidocr", ("rapidocr", "paddleocr")),
+        "ocr_language": reader.raw("OCR_LANGUAGE") or "auto",
+        "ocr_model_dir": reader.optional_path("OCR_MODEL_DIR"),
+        "ocr_prefilter": reader.boolean("OCR_PREFILTER", default=True),
+        "face_engine": reader.choice("FACE_ENGINE", "auto", faces),
+        "face_model": reader.raw("FACE_MODEL") or "buffalo_l",
+        "face_model_dir": reader.optional_path("FACE_MODEL_DIR"),
+        "face_min_size": reader.integer("FACE_MIN_SIZE", 24, 0, 1000),
+        "descriptions": reader.boolean("DESCRIPTIONS", default=False),
+        "description_model": reader.raw("DESCRIPTION_MODEL") or "HuggingFaceTB/SmolVLM-500M-Instruct",
+        "description_model_dir": reader.optional_path("DESCRIPTION_MODEL_DIR"),
+    }
+
+
+def _openclip_model(reader: VariableReader) -> str:
+    name = reader.raw("OPENCLIP_MODEL") or "ViT-H-14/laion2b_s32b_b79k"
+    if not re.fullmatch(r"[\w.+-]+/[\w.+-]+", name):
+        reader.refuse("OPENCLIP_MODEL", name, "<model>/<weights> is needed, such as ViT-B-32/openai")
+    return name
+
+
+def _database_url(reader: VariableReader) -> str | None:
     url = reader.secret("DATABASE_URL")
     if url is not None and not re.match(r"(postgres|postgresql|pgsql|psql)://", url):
         # The value holds a password: the message shows the scheme alone.
@@ -292,7 +232,7 @@ def _database_url(reader: _Reader) -> str | None:
     return url
 
 
-def _formats(reader: _Reader) -> tuple[str, ...]:
+def _formats(reader: VariableReader) -> tuple[str, ...]:
     formats = tuple(word.lower().lstrip(".") for word in reader.words("SUPPORTED_FORMATS", DEFAULT_FORMATS))
     unknown = [name for name in formats if name not in DEFAULT_FORMATS]
     if unknown:
@@ -301,7 +241,7 @@ def _formats(reader: _Reader) -> tuple[str, ...]:
     return tuple(dict.fromkeys(formats))
 
 
-def _origins(reader: _Reader) -> tuple[str, ...]:
+def _origins(reader: VariableReader) -> tuple[str, ...]:
     origins = reader.words("CSRF_TRUSTED_ORIGINS", ())
     for origin in origins:
         if not re.match(r"https?://[^/]+$", origin):
@@ -311,7 +251,7 @@ def _origins(reader: _Reader) -> tuple[str, ...]:
     return origins
 
 
-def _mirrors(reader: _Reader) -> tuple[str, ...]:
+def _mirrors(reader: VariableReader) -> tuple[str, ...]:
     mirrors = reader.words("MODEL_MIRRORS", ())
     for mirror in mirrors:
         if not re.match(r"https?://[^/\s]+", mirror):
@@ -319,7 +259,7 @@ def _mirrors(reader: _Reader) -> tuple[str, ...]:
     return tuple(mirror.rstrip("/") for mirror in mirrors)
 
 
-def _time_zone(reader: _Reader) -> str:
+def _time_zone(reader: VariableReader) -> str:
     name = reader.raw("TIME_ZONE") or "UTC"
     if name not in available_timezones() | {"UTC"}:
         reader.refuse("TIME_ZONE", name, "a name of the time zone database is needed, such as Europe/Berlin")
@@ -327,14 +267,14 @@ def _time_zone(reader: _Reader) -> str:
     return name
 
 
-def _language(reader: _Reader) -> str:
+def _language(reader: VariableReader) -> str:
     code = (reader.raw("LANGUAGE_CODE") or "en-us").lower()
     if code not in LANG_INFO and code.split("-")[0] not in LANG_INFO:
         reader.refuse("LANGUAGE_CODE", code, "a language code is needed, such as en-us or de")
     return code
 
 
-def _hold_together(reader: _Reader, environment: Environment) -> None:
+def _hold_together(reader: VariableReader, environment: Environment) -> None:
     """Rules that span two variables."""
     if environment.same_picture_threshold < environment.duplicate_threshold:
         reader.refuse(

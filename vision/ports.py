@@ -47,6 +47,11 @@ class TextEmbedder(Engine, Protocol):
 
 
 @runtime_checkable
+class Embedder(ImageEmbedder, TextEmbedder, Protocol):
+    """Pictures and texts in one space."""
+
+
+@runtime_checkable
 class Tagger(Engine, Protocol):
     """Pictures to words of a vocabulary."""
 

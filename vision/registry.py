@@ -6,14 +6,13 @@ import os
 import threading
 import weakref
 from collections.abc import Callable, Sequence
-from importlib.util import find_spec
 from typing import TypeVar
 
+from vision import choice
 from vision.config import EngineConfig
-from vision.embedders.onnx_clip import OnnxClip
 from vision.errors import EngineUnavailable
-from vision.faces.dlib_faces import DlibFaces
 from vision.ports import (
+    Embedder,
     Engine,
     FaceAnalyzer,
     ImageEmbedder,
@@ -22,11 +21,7 @@ from vision.ports import (
     TextEmbedder,
     TextReader,
 )
-from vision.readers.rapid_ocr import RapidOcrReader
 from vision.results import EngineStatus
-from vision.taggers.ram_plus import RamPlusTagger
-from vision.taggers.zero_shot import ZeroShotTagger
-from vision.weights import downloaded
 
 PORTS = ("embedder", "tagger", "reader", "faces", "hasher")
 
@@ -50,36 +45,31 @@ class Registry:
 
     def image_embedder(self) -> ImageEmbedder:
         """Raises EngineUnavailable with reason and remedy; so do all the others."""
-        return self._clip()
+        return self._embedder()
 
     def text_embedder(self) -> TextEmbedder:
         """The same engine as the image embedder; it loads only what texts need."""
-        return self._clip()
+        return self._embedder()
 
     def tagger(self, vocabulary: Sequence[str]) -> Tagger:
         """The tagger of the configuration: RAM++, which brings its words, or zero-shot for these words.
 
         The latter is a VectorTagger, and raises EngineUnavailable without words or without an embedder.
         """
-        if self.config.tagger == "ram_plus":
-            language = self.config.tag_language
-            return self._current("tagger", lambda: RamPlusTagger(self.config, language=language))
-        embedder = self._clip()
-        if not vocabulary:
-            raise EngineUnavailable("The tag vocabulary is empty.", "Add tags to categories in the admin.")
-        return self._current("tagger", lambda: ZeroShotTagger(embedder, vocabulary, self.config))
+        embedder = self._embedder() if self.config.tagger == "zero_shot" else None
+        return self._current("tagger", lambda: choice.tagger(self.config, vocabulary, embedder))
 
     def reader(self) -> TextReader:
         """The OCR engine."""
-        return self._current("reader", lambda: RapidOcrReader(self.config))
+        return self._current("reader", lambda: choice.reader(self.config))
 
     def faces(self) -> FaceAnalyzer:
         """The face engine."""
-        return self._current("faces", lambda: DlibFaces(self.config))
+        return self._current("faces", lambda: choice.faces(self.config))
 
     def hasher(self) -> PerceptualHasher:
         """The perceptual hash."""
-        return self._current("hasher", _hasher)
+        return self._current("hasher", choice.hasher)
 
     def engine_id(self, port: str, vocabulary: Sequence[str] | None = None) -> str | None:
         """Today's identity of the engine behind a port, None when it cannot run. Loads no model.
@@ -101,7 +91,7 @@ class Registry:
     def _status(self, port: str, vocabulary: Sequence[str] | None) -> EngineStatus:
         try:
             if port == "tagger" and vocabulary is None and self.config.tagger == "zero_shot":
-                engine_id = f"zero_shot/{self._clip().engine_id}"
+                engine_id = f"zero_shot/{self._embedder().engine_id}"
             else:
                 engine_id = self._engine(port, vocabulary).engine_id
         except EngineUnavailable as error:
@@ -112,7 +102,7 @@ class Registry:
         if port == "tagger":
             return self.tagger(vocabulary or ())
         makers: dict[str, Callable[[], Engine]] = {
-            "embedder": self._clip,
+            "embedder": self._embedder,
             "reader": self.reader,
             "faces": self.faces,
             "hasher": self.hasher,
@@ -121,10 +111,8 @@ class Registry:
             raise ValueError(f"There is no port {port!r}; there are {', '.join(PORTS)}.")
         return makers[port]()
 
-    def _clip(self) -> OnnxClip:
-        """From the folder that the configuration names, otherwise from the one that was downloaded."""
-        folder = self.config.clip_onnx_dir or downloaded("clip", self.config.model_cache_dir)
-        return self._current("embedder", lambda: OnnxClip(folder, self.config))
+    def _embedder(self) -> Embedder:
+        return self._current("embedder", lambda: choice.embedder(self.config))
 
     def _current(self, port: str, make: Callable[[], E]) -> E:
         """The kept engine when its identity is still today's, otherwise a new one (its models load later)."""
@@ -157,11 +145,3 @@ def _forget_in_child() -> None:
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_forget_in_child)
-
-
-def _hasher() -> PerceptualHasher:
-    if find_spec("pdqhash") is None:
-        raise EngineUnavailable("The package pdqhash is not installed.", "Run `make install` (it needs g++).")
-    from vision.hashing import PdqHasher
-
-    return PdqHasher()

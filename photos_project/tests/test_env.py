@@ -11,7 +11,8 @@ import pytest
 from django.conf import settings
 
 from photos_project import env
-from photos_project.env import SECRETS, Environment, SettingError, read_environment
+from photos_project.env import SECRETS, Environment, read_environment
+from photos_project.variables import SettingError
 
 BASE = Path(__file__).resolve().parents[2]
 

@@ -20,8 +20,8 @@ import structlog
 from django.core.checks import run_checks
 
 from photos_project import data_folder
-from photos_project.env import SettingError
 from photos_project.logging import configure, get_logger
+from photos_project.variables import SettingError
 
 BASE = Path(__file__).resolve().parents[2]
 

@@ -21,13 +21,12 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from vision.config import EngineConfig
-from vision.ports import ImageEmbedder, TextEmbedder
+from vision.ports import Embedder
 from vision.results import RGBImage, Tag, Vectors
 from vision.taggers.prompts import background_for, prompts_for
 
@@ -40,10 +39,6 @@ _MAD_TO_DEVIATION = 1.4826
 _TEXTS_A_BATCH = 64
 
 logger = logging.getLogger(__name__)
-
-
-class Embedder(ImageEmbedder, TextEmbedder, Protocol):
-    """Pictures and texts in one space."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from vision import devices, registry
+from vision import choice, devices
 from vision.config import EngineConfig
 from vision.errors import EngineUnavailable
 from vision.registry import PORTS, Registry
@@ -140,7 +140,7 @@ def test_a_forked_child_starts_afresh(tmp_path: Path, folder: Path) -> None:
 
 
 def test_hasher_needs_its_package(engines: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(registry, "find_spec", lambda _: None)
+    monkeypatch.setattr(choice, "find_spec", lambda _: None)
     assert engines.engine_id("hasher") is None
     with pytest.raises(EngineUnavailable, match="pdqhash"):
         engines.hasher()

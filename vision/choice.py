@@ -1,0 +1,61 @@
+"""Which engine stands behind a port, by the configuration. Making one reads only small files.
+
+Packages that are an extra are imported here at need, so that the lean install does without them. Every
+function raises EngineUnavailable, with reason and remedy, when what was chosen cannot run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib.util import find_spec
+
+from vision.config import EngineConfig
+from vision.errors import EngineUnavailable
+from vision.ports import Embedder, FaceAnalyzer, PerceptualHasher, Tagger, TextReader
+from vision.weights import downloaded
+
+
+def embedder(config: EngineConfig) -> Embedder:
+    """ONNX CLIP, from the folder that the configuration names, otherwise from the one that was downloaded."""
+    from vision.embedders.onnx_clip import OnnxClip
+
+    folder = config.clip_onnx_dir or downloaded("clip", config.model_cache_dir)
+    return OnnxClip(folder, config)
+
+
+def tagger(config: EngineConfig, vocabulary: Sequence[str], embedder: Embedder | None) -> Tagger:
+    """RAM++, which brings its words, or zero-shot for these words with this embedder (a VectorTagger)."""
+    if config.tagger == "ram_plus":
+        from vision.taggers.ram_plus import RamPlusTagger
+
+        return RamPlusTagger(config, language=config.tag_language)
+    from vision.taggers.zero_shot import ZeroShotTagger
+
+    if embedder is None:
+        raise ValueError("The zero-shot tagger needs an embedder.")
+    if not vocabulary:
+        raise EngineUnavailable("The tag vocabulary is empty.", "Add tags to categories in the admin.")
+    return ZeroShotTagger(embedder, vocabulary, config)
+
+
+def reader(config: EngineConfig) -> TextReader:
+    """The OCR engine."""
+    from vision.readers.rapid_ocr import RapidOcrReader
+
+    return RapidOcrReader(config)
+
+
+def faces(config: EngineConfig) -> FaceAnalyzer:
+    """The face engine."""
+    from vision.faces.dlib_faces import DlibFaces
+
+    return DlibFaces(config)
+
+
+def hasher() -> PerceptualHasher:
+    """The perceptual hash."""
+    if find_spec("pdqhash") is None:
+        raise EngineUnavailable("The package pdqhash is not installed.", "Run `make install` (it needs g++).")
+    from vision.hashing import PdqHasher
+
+    return PdqHasher()
