@@ -16,8 +16,8 @@ def main() -> None:
         sys.exit(f"No Django in {sys.executable} ({error}): run 'make install', use .venv/bin/python.")
 
     from photos_project.embedded_postgres import EmbeddedPostgresError
-    from photos_project.variables import SettingError
     from photos_project.supervisor import SupervisorError
+    from photos_project.variables import SettingError
 
     try:
         execute_from_command_line(sys.argv)
