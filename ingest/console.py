@@ -100,9 +100,9 @@ class ProgressDisplay:
         self._bar = bar
         self._line_at = 0.0
 
-    def show(self, now: Progress) -> None:
-        """Bring the display up to date."""
-        words = f"{now.finished} of {now.total} photos"
+    def show(self, now: Progress, *, also: str = "") -> None:
+        """Bring the display up to date; ``also`` says what else is going on."""
+        words = f"{now.finished} of {now.total} photos" + (f", {also}" if also else "")
         if self._bar is not None:
             self._bar.n = now.percent
             self._bar.set_postfix_str(words, refresh=True)

@@ -45,7 +45,8 @@ class Installation:
         """Nothing of this test run's own environment reaches the product."""
         clean = {name: value for name, value in os.environ.items() if name not in OURS}
         own = {"ENV_FILE": os.devnull, "DATA_DIR": str(self.data_dir), "PORT": str(self.port)}
-        return clean | own | {"LOG_LEVEL": "ERROR", "OWNER_PASSWORD": "family-album"} | self.settings
+        quiet = {"LOG_LEVEL": "ERROR", "OWNER_PASSWORD": "family-album", "DOWNLOAD_MODELS": "0"}
+        return clean | own | quiet | self.settings
 
     def command(self, *arguments: str) -> list[str]:
         """The command line of a management command."""

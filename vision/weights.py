@@ -77,6 +77,16 @@ class Model:
         return all(file.size is not None for file in self.files if not file.path.endswith(".json"))
 
     @property
+    def size_in_words(self) -> str:
+        """To be compared with the free space."""
+        return f"{self.known_size / 1e6:,.1f} MB" if self.size_is_known else "size known when it comes"
+
+    @property
+    def licence_in_words(self) -> str:
+        """With the warning where there is one."""
+        return f"Licence: {self.licence}" + (" (not for commercial use)" if self.non_commercial else "")
+
+    @property
     def command(self) -> str:
         """What fetches and repairs it."""
         licence = " --accept-licence" if self.non_commercial else ""

@@ -159,7 +159,7 @@ class Fetch:
         )
         opener = urllib.request.build_opener(redirects)
         try:
-            return _within(
+            return within(
                 self.patience.answer_seconds,
                 lambda: opener.open(request, timeout=self.patience.stall_seconds),
             )
@@ -259,7 +259,7 @@ def _hub_sha256(headers: Any) -> str | None:
     return found[0] if found else None
 
 
-def _within(seconds: float, work: Callable[[], Any]) -> Any:
+def within(seconds: float, work: Callable[[], Any]) -> Any:
     """The result of ``work``, or TimeoutError: name resolution has no time limit of its own.
 
     A thread that is given up ends by itself; an answer it still gets is closed.

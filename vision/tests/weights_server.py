@@ -26,6 +26,7 @@ class Server:
     ranges: bool = True
     etag: bool = True
     address: str = ""
+    deaf_seconds: float = 0.0
 
     def asked(self, path: str) -> list[str | None]:
         """The Range headers of the requests for a path."""
@@ -46,6 +47,15 @@ class Handler(BaseHTTPRequestHandler):
             self.send_error(404)
         else:
             self.give(content)
+
+    def do_HEAD(self) -> None:
+        """Is there anybody? Once ``deaf_seconds`` late when that is set."""
+        if self.server_state.deaf_seconds:
+            time.sleep(self.server_state.deaf_seconds)
+            self.server_state.deaf_seconds = 0.0
+        self.send_response(200)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
 
     def give(self, content: bytes, *, cut: int | None = None, headers: dict[str, str] | None = None) -> None:
         """The content, or the range of it that was asked for; ``cut`` closes the line after so many bytes."""

@@ -65,7 +65,7 @@ class Command(BaseCommand):
             return
         for model, row in zip(models, rows, strict=True):
             self.stdout.write(f"{model.id}  ({model.engine}, {model.profile}, {row['state']})")
-            self.stdout.write(f"  {model.title}. {size_of(model)}. {licence_of(model)}. {model.homepage}")
+            self.stdout.write(f"  {model.title}. {_size_and_licence(model)}. {model.homepage}")
 
     def _check(self, models: list[Model], *, as_json: bool) -> None:
         problems = {model.id: problem for model in models if (problem := self._problem(model))}
@@ -92,7 +92,7 @@ class Command(BaseCommand):
         refused = [model for model in models if model.non_commercial and not accepted]
         wanted = [model for model in models if model not in refused]
         for model in refused:
-            licence = f"{licence_of(model)} ({model.homepage})"
+            licence = f"{model.licence_in_words} ({model.homepage})"
             reason = f"{model.id} is left out: {licence}. Add --accept-licence to get it."
             if not wanted:
                 raise CommandError(reason)
@@ -103,7 +103,7 @@ class Command(BaseCommand):
             print_json(self, {"models": rows, "left_out": [model.id for model in refused]})
 
     def _get(self, model: Model) -> list[str]:
-        self.stderr.write(f"{model.id}: {model.title}. {size_of(model)}. {licence_of(model)}.")
+        self.stderr.write(f"{model.id}: {model.title}. {_size_and_licence(model)}.")
         try:
             with progress_bars() as show:
                 fetched = Downloader(self.cache, settings.MODEL_MIRRORS, progress=show).get(model)
@@ -131,14 +131,8 @@ class Command(BaseCommand):
         }
 
 
-def size_of(model: Model) -> str:
-    """In words a person can compare with the free space."""
-    return f"{model.known_size / 1e6:,.1f} MB" if model.size_is_known else "size known when it comes"
-
-
-def licence_of(model: Model) -> str:
-    """With the warning where there is one."""
-    return f"Licence: {model.licence}" + (" (not for commercial use)" if model.non_commercial else "")
+def _size_and_licence(model: Model) -> str:
+    return f"{model.size_in_words}. {model.licence_in_words}"
 
 
 @contextmanager

@@ -20,6 +20,7 @@ from ingest.console import (
     targets_for,
     tell,
 )
+from ingest.fetching import BackgroundFetch, wanted_models
 from ingest.progress import Progress, progress, summary
 from ingest.roots import RootRefused, check_folder
 from ingest.serving import StallWatch, supervised
@@ -82,24 +83,32 @@ class Command(BaseCommand):
         targets = targets_for(folders)
         with stop_signals() as stopping, supervised() as supervisor:
             self._say(f"Heirloom: {self._address()}   log in as {owner.username!r}")
-            for session in scan_all(targets, meanwhile=supervisor.poll, should_stop=stopping):
+            fetch = BackgroundFetch(self._say)
+            fetch.start(wanted_models() if settings.DOWNLOAD_MODELS else [])
+
+            def meanwhile() -> None:
+                supervisor.poll()
+                fetch.look()
+
+            for session in scan_all(targets, meanwhile=meanwhile, should_stop=stopping):
                 tell(session, self._say)
             wake_all()
-            self._watch(supervisor, stopping)
+            self._watch(supervisor, fetch, stopping)
+            fetch.stop()
             self._say("\nStopping; the photos in hand are finished first …")
         self._say("Stopped. Run the same command again to go on.")
 
-    def _watch(self, supervisor: Supervisor, stopping: Callable[[], bool]) -> None:
+    def _watch(self, supervisor: Supervisor, fetch: BackgroundFetch, stopping: Callable[[], bool]) -> None:
         """Show progress until everything is processed, then wait for Ctrl-C."""
         watch = StallWatch(supervisor)
         with progress_display() as display:
             while not stopping():
                 supervisor.poll()
-                now = self._progress()
+                now = self._look(fetch)
                 if now is not None:
-                    if not now.running:
+                    if not now.running and not fetch.words:
                         break
-                    display.show(now)
+                    display.show(now, also=fetch.words)
                     watch.look(now)
                 time.sleep(1)
         if not stopping():
@@ -109,15 +118,16 @@ class Command(BaseCommand):
         while not stopping():
             supervisor.poll()
             if time.monotonic() >= look_at:
-                now = self._progress()
+                now = self._look(fetch)
                 if now is not None:
                     watch.look(now)
                 look_at = time.monotonic() + LOOK_SECONDS
             time.sleep(0.5)
 
-    def _progress(self) -> Progress | None:
+    def _look(self, fetch: BackgroundFetch) -> Progress | None:
         """None while the database is away; the next connection starts the embedded server again."""
         try:
+            fetch.look()
             return progress()
         except (OperationalError, InterfaceError) as error:
             logger.warning("database.away", error=str(error))
