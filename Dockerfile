@@ -7,11 +7,16 @@ RUN python -m venv /opt/venv
 COPY requirements.lock /tmp/requirements.lock
 RUN /opt/venv/bin/pip install --no-cache-dir --require-hashes -r /tmp/requirements.lock
 
-# The CPU and the GPU package hold the same modules: never both. The version stays the locked one.
+# The CPU and the GPU package of ONNX Runtime hold the same modules: never both. The same holds for OpenCV with and
+# without windows, of which insightface brings the former. The versions stay the locked ones.
 FROM build-cpu AS build-gpu
-RUN version="$(/opt/venv/bin/python -c 'import onnxruntime; print(onnxruntime.__version__)')" \
-    && /opt/venv/bin/pip uninstall --yes onnxruntime \
-    && /opt/venv/bin/pip install --no-cache-dir "onnxruntime-gpu[cuda,cudnn]==$version"
+COPY pyproject.toml README.md requirements-engines.lock /tmp/heirloom/
+RUN runtime="$(/opt/venv/bin/python -c 'from importlib.metadata import version; print(version("onnxruntime"))')" \
+    && opencv="$(/opt/venv/bin/python -c 'from importlib.metadata import version; print(version("opencv-python-headless"))')" \
+    && /opt/venv/bin/pip install --no-cache-dir --constraint /tmp/heirloom/requirements-engines.lock '/tmp/heirloom[gpu]' \
+    && /opt/venv/bin/pip uninstall --yes onnxruntime opencv-python \
+    && /opt/venv/bin/pip install --no-cache-dir "onnxruntime-gpu[cuda,cudnn]==$runtime" \
+    && /opt/venv/bin/pip install --no-cache-dir --no-deps --force-reinstall "opencv-python-headless==$opencv"
 
 FROM build-${ENGINE} AS packages
 

@@ -4,10 +4,11 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev run test check fix bench
+.PHONY: help install install-dev engines run test test-engines check fix bench
 
 PYTHON ?= python3
 PHOTOS ?=
+EXTRAS ?=
 BIN := .venv/bin
 
 help: ## List these commands
@@ -21,6 +22,11 @@ help: ## List these commands
 install: .venv/.installed ## Make .venv with the locked dependencies (nothing is installed elsewhere)
 
 install-dev: .venv/.installed-dev ## The same, with what tests and checks need
+
+engines: .venv/.installed ## Add engines to .venv: make engines EXTRAS=insightface (names: docs/models.md)
+	@if [ -z "$(EXTRAS)" ]; then echo "Which? For example:  make engines EXTRAS=insightface,openclip"; exit 2; fi
+	$(BIN)/python -m pip install --disable-pip-version-check --constraint requirements-engines.lock '.[$(EXTRAS)]'
+	@case "$(EXTRAS)" in *paddleocr*) ;; *) $(call keep_headless_opencv,$(BIN)) ;; esac
 
 run: .venv/.installed ## Set up, scan, process and serve: make run PHOTOS=<folder with photos>
 	@if [ -z "$${PHOTOS:-}" ]; then \
@@ -37,6 +43,9 @@ run: .venv/.installed ## Set up, scan, process and serve: make run PHOTOS=<folde
 
 test: .venv/.installed-dev ## Run the whole test suite
 	$(BIN)/python -m pytest -n auto
+
+test-engines: .venv-engines/.installed ## Run the tests that need the heavy engines, in a venv of their own
+	.venv-engines/bin/python -m pytest -n auto vision ingest
 
 check: .venv/.installed-dev ## Lint, types, import rules, migrations, Django's own checks for production
 	$(BIN)/ruff check .
@@ -70,6 +79,23 @@ bench: .venv/.installed-dev ## Run the benchmarks on this machine
 	@echo "Installing the locked dependencies into .venv (once; about a minute) …"
 	.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	@touch $@
+
+# Everything the engines' tests need but PaddleOCR, which wants an older numpy.
+.venv-engines/.installed: requirements-engines.lock requirements-dev.lock
+	@echo "Installing the engines' packages into .venv-engines (some gigabytes) …"
+	$(PYTHON) -m venv .venv-engines
+	.venv-engines/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	.venv-engines/bin/python -m pip install --quiet --disable-pip-version-check --constraint requirements-engines.lock \
+		'.[gpu,export]'
+	@$(call keep_headless_opencv,.venv-engines/bin)
+	@touch $@
+
+# insightface asks for opencv-python, which lies over the headless one and needs the libraries of a desktop.
+keep_headless_opencv = if $(1)/python -m pip show --quiet opencv-python 2>/dev/null; then \
+	version="$$($(1)/python -c 'from importlib.metadata import version; print(version("opencv-python-headless"))')"; \
+	$(1)/python -m pip uninstall --quiet --yes opencv-python; \
+	$(1)/python -m pip install --quiet --disable-pip-version-check --no-deps --force-reinstall "opencv-python-headless==$$version"; \
+	fi
 
 # The development set contains the other one.
 .venv/.installed-dev: requirements-dev.lock requirements.lock | .venv/bin/python
