@@ -11,7 +11,7 @@ from importlib.util import find_spec
 
 from vision.config import EngineConfig
 from vision.errors import EngineUnavailable
-from vision.ports import Embedder, FaceAnalyzer, PerceptualHasher, Tagger, TextReader
+from vision.ports import Describer, Embedder, FaceAnalyzer, PerceptualHasher, Tagger, TextReader
 from vision.weights import downloaded
 
 
@@ -59,3 +59,13 @@ def hasher() -> PerceptualHasher:
     from vision.hashing import PdqHasher
 
     return PdqHasher()
+
+
+def describer(config: EngineConfig) -> Describer:
+    """The vision-language model, from the folder that the configuration names or the downloaded one."""
+    if not config.descriptions:
+        raise EngineUnavailable("Descriptions are switched off.", "Set DESCRIPTIONS=true.")
+    from vision.describers.model_folder import find
+    from vision.describers.vision_language import VisionLanguageDescriber
+
+    return VisionLanguageDescriber(find(config), config)

@@ -99,3 +99,17 @@ class PerceptualHasher(Engine, Protocol):
     def hash_images(self, images: Sequence[RGBImage]) -> list[PerceptualHash]:
         """One hash a picture."""
         ...
+
+
+@runtime_checkable
+class Describer(Engine, Protocol):
+    """Pictures to a few sentences about what is in them."""
+
+    @property
+    def batch_size(self) -> int:
+        """How many pictures it works on at once here: what comes in larger numbers is split."""
+        ...
+
+    def describe(self, images: Sequence[RGBImage]) -> list[str]:
+        """One description a picture, in one line; empty when the engine has nothing usable to say."""
+        ...

@@ -12,6 +12,7 @@ from vision import choice
 from vision.config import EngineConfig
 from vision.errors import EngineUnavailable
 from vision.ports import (
+    Describer,
     Embedder,
     Engine,
     FaceAnalyzer,
@@ -23,6 +24,7 @@ from vision.ports import (
 )
 from vision.results import EngineStatus
 
+#: The ports of every installation. ``describer`` is one more where the configuration asks for descriptions.
 PORTS = ("embedder", "tagger", "reader", "faces", "hasher")
 
 E = TypeVar("E", bound=Engine)
@@ -71,6 +73,10 @@ class Registry:
         """The perceptual hash."""
         return self._current("hasher", choice.hasher)
 
+    def describer(self) -> Describer:
+        """The vision-language model; EngineUnavailable also when the configuration asks for none."""
+        return self._current("describer", lambda: choice.describer(self.config))
+
     def engine_id(self, port: str, vocabulary: Sequence[str] | None = None) -> str | None:
         """Today's identity of the engine behind a port, None when it cannot run. Loads no model.
 
@@ -84,9 +90,11 @@ class Registry:
     def status(self, vocabulary: Sequence[str] | None = None) -> list[EngineStatus]:
         """Every port: live, or why not and what helps. Loads no model.
 
-        Without a vocabulary the tagger is reported by its embedder alone.
+        Without a vocabulary the tagger is reported by its embedder alone. The describer is left out when the
+        configuration asks for no descriptions.
         """
-        return [self._status(port, vocabulary) for port in PORTS]
+        ports = (*PORTS, "describer") if self.config.descriptions else PORTS
+        return [self._status(port, vocabulary) for port in ports]
 
     def _status(self, port: str, vocabulary: Sequence[str] | None) -> EngineStatus:
         try:
@@ -106,9 +114,10 @@ class Registry:
             "reader": self.reader,
             "faces": self.faces,
             "hasher": self.hasher,
+            "describer": self.describer,
         }
         if port not in makers:
-            raise ValueError(f"There is no port {port!r}; there are {', '.join(PORTS)}.")
+            raise ValueError(f"There is no port {port!r}; there are {', '.join(makers)}, tagger.")
         return makers[port]()
 
     def _embedder(self) -> Embedder:
