@@ -15,7 +15,17 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from library.actions.roots import forget_root
-from library.models import AuditEvent, Category, DuplicatePair, Photo, Root, RootViewer, Tag, TagMapping
+from library.models import (
+    AuditEvent,
+    Category,
+    DuplicatePair,
+    Photo,
+    PhotoDescription,
+    Root,
+    RootViewer,
+    Tag,
+    TagMapping,
+)
 from library.templatetags.library_tags import thumbnail_url
 
 M = TypeVar("M", bound=Model)
@@ -217,6 +227,15 @@ class DuplicatePairAdmin(ReadOnlyAdmin[DuplicatePair]):
     list_display = ("id", "first", "second", "distance", "decision")
     list_filter = ("decision",)
     list_select_related = ("first", "second")
+
+
+@admin.register(PhotoDescription)
+class PhotoDescriptionAdmin(ReadOnlyAdmin[PhotoDescription]):
+    """What a model wrote about photos."""
+
+    list_display = ("photo", "text", "engine")
+    list_select_related = ("photo",)
+    search_fields = ("=photo__id", "text", "engine")
 
 
 @admin.register(AuditEvent)

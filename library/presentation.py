@@ -7,7 +7,8 @@ from fractions import Fraction
 from itertools import islice
 from typing import Any
 
-from library.models import Photo
+from library.models import Photo, PhotoDescription
+from vision.describers.wording import first_sentence
 
 RATIO_STEP = 0.05
 #: Tiles are never narrower or wider than this, so that a panorama does not push its row flat.
@@ -38,13 +39,24 @@ def ratio_rules() -> str:
 
 
 def alt_text(photo: Photo) -> str:
-    """What a person who cannot see the picture is told: when, what is in it, and which file it is."""
-    parts = [photo.title.strip() or "Photo"]
+    """What a person who cannot see the picture is told: what is in it, when, and which file it is.
+
+    A photo without a title is introduced by the first sentence a model wrote about it, then without its tags.
+    """
+    guess = "" if photo.title.strip() else first_sentence(generated_description(photo))
+    parts = [photo.title.strip() or guess or "Photo"]
     if photo.taken_local is not None:
         parts.append(f"{photo.taken_local:%-d %B %Y}")
-    parts += [found.tag.name for found in islice(photo.detected_objects.all(), ALT_TAGS)]
+    if not guess:
+        parts += [found.tag.name for found in islice(photo.detected_objects.all(), ALT_TAGS)]
     name = file_name(photo)
     return ", ".join(parts) + (f" ({name})" if name else "")
+
+
+def generated_description(photo: Photo) -> str:
+    """What a model wrote about the photo; empty when none did."""
+    written: PhotoDescription | None = getattr(photo, "model_description", None)
+    return written.text if written else ""
 
 
 def file_name(photo: Photo) -> str:

@@ -11,6 +11,7 @@ from django.db import connection
 from django.db.models import Exists, OuterRef
 
 from library.models import DetectedObject, Photo, PhotoFile
+from library.presentation import generated_description
 from search.query import SearchQuery, Term
 from search.results import Fragment, Match, Why
 from search.text import name_words, word_spans, words
@@ -58,7 +59,7 @@ def _words_of(value: _Value) -> Iterator[str]:
 
 def _values(photo_ids: Sequence[int], hidden_roots: Sequence[int]) -> dict[int, list[_Value]]:
     values: dict[int, list[_Value]] = {}
-    photos = Photo.objects.filter(pk__in=photo_ids).select_related("ocr_text")
+    photos = Photo.objects.filter(pk__in=photo_ids).select_related("ocr_text", "model_description")
     for photo in photos.defer("exif", "thumbhash"):
         text = photo.ocr_text.text if hasattr(photo, "ocr_text") else ""
         values[photo.pk] = [
@@ -66,6 +67,7 @@ def _values(photo_ids: Sequence[int], hidden_roots: Sequence[int]) -> dict[int, 
             *(_plain("keyword", str(keyword)) for keyword in photo.keywords),
             _plain("text", text),
             _plain("description", photo.description),
+            _plain("description", generated_description(photo)),
             _plain("camera", photo.camera),
         ]
     _add_tags(values)

@@ -3,7 +3,7 @@
 A  tags, their categories, title, keywords
 B  text in the picture, description
 C  file and folder names
-D  camera
+D  camera, and what a model wrote about the photo: a guess ranks below what is written somewhere
 
 Every text is folded and split into words here (``search.text``); PostgreSQL adds positions and English
 stems. A document holds each word twice, as it is (``simple``) and by its stem (``english``), so plain words
@@ -22,6 +22,7 @@ from typing import Any
 from django.db import connection
 
 from library.models import DetectedObject, OcrText, Photo, PhotoFile
+from library.presentation import generated_description
 from search.models import SearchDocument
 from search.text import bounded, name_words, words
 
@@ -34,8 +35,10 @@ MAX_TEXT = 400_000
 """Characters of the text in a picture that are looked at; the limits below cut further."""
 
 # A position beyond 16,383 cannot be told from its neighbours, and a document must stay under 1 MB. Words are
-# there twice: 2 * (1,000 + 5,000 + 1,000 + 100) positions, 2 * 330 kB at most.
-_LIMITS = {"A": (1_000, 60_000), "B": (5_000, 200_000), "C": (1_000, 60_000), "D": (100, 10_000)}
+# there twice: 2 * (1,000 + 5,000 + 1,000 + 300) positions, 2 * 350 kB at most.
+_LIMITS = {"A": (1_000, 60_000), "B": (5_000, 200_000), "C": (1_000, 60_000), "D": (300, 30_000)}
+
+_PHOTO_FIELDS = ("title", "description", "keywords", "camera_make", "camera_model")
 
 Readings = Iterable[list[str]]
 
@@ -75,13 +78,13 @@ def reindex_all(batch: int = BATCH) -> Iterator[tuple[int, int]]:
 def _documents(photo_ids: Sequence[int]) -> dict[int, dict[str, str]]:
     """By photo and weight: the words, with gaps."""
     fields: dict[int, dict[str, list[list[str]]]] = {}
-    photos = Photo.objects.filter(pk__in=photo_ids)
-    for photo in photos.only("title", "description", "keywords", "camera_make", "camera_model"):
+    photos = Photo.objects.filter(pk__in=photo_ids).select_related("model_description")
+    for photo in photos.only(*_PHOTO_FIELDS, "model_description__text"):
         fields[photo.pk] = {
             "A": [words(photo.title), *(words(str(keyword)) for keyword in photo.keywords)],
             "B": [],
             "C": [],
-            "D": [words(photo.camera)],
+            "D": [words(photo.camera), words(generated_description(photo))],
         }
         fields[photo.pk]["B"].append(words(photo.description))
     _add_tags(fields)

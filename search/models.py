@@ -10,7 +10,11 @@ from library.models import Photo
 
 
 class SearchDocument(models.Model):
-    """The words of a photo: A tags, title and keywords, B text in the picture, C folders and file names."""
+    """The words of a photo.
+
+    A tags, title and keywords, B text in the picture, C folders and file names, D camera and the description
+    that a model wrote.
+    """
 
     photo = models.OneToOneField(
         Photo, on_delete=models.CASCADE, related_name="search_document", primary_key=True

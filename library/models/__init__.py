@@ -10,7 +10,7 @@ from library.models.photo import Photo, PhotoQuerySet
 from library.models.photo_file import PhotoFile
 from library.models.root import Root, RootViewer
 from library.models.tag import DetectedObject, Tag
-from library.models.text import OcrText
+from library.models.text import OcrText, PhotoDescription
 
 __all__ = [
     "AuditEvent",
@@ -20,6 +20,7 @@ __all__ = [
     "EmbeddingSpace",
     "OcrText",
     "Photo",
+    "PhotoDescription",
     "PhotoEmbedding",
     "PhotoFile",
     "PhotoHash",

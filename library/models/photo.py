@@ -57,6 +57,7 @@ class Photo(models.Model):
         PROCESSING_FACES = "processing_faces"
         PROCESSING_HASH = "processing_hash"
         CHECKING_DUPLICATES = "checking_duplicates"
+        PROCESSING_DESCRIPTIONS = "processing_descriptions"
         COMPLETED = "completed"
         PARTIAL = "partial"
         FAILED = "failed"
@@ -88,6 +89,7 @@ class Photo(models.Model):
         State.PROCESSING_FACES,
         State.PROCESSING_HASH,
         State.CHECKING_DUPLICATES,
+        State.PROCESSING_DESCRIPTIONS,
     )
     FINAL_STATES = (State.COMPLETED, State.PARTIAL, State.FAILED)
 
@@ -161,6 +163,7 @@ class Photo(models.Model):
                         "processing_faces",
                         "processing_hash",
                         "checking_duplicates",
+                        "processing_descriptions",
                     )
                 ),
                 name="photo_models_lane",

@@ -17,6 +17,7 @@ from library.models import (
     EmbeddingSpace,
     OcrText,
     Photo,
+    PhotoDescription,
     PhotoEmbedding,
     PhotoFile,
     Root,
@@ -97,6 +98,12 @@ def add_text(photo: Photo, text: str, **fields: Any) -> OcrText:
     """Give the photo text."""
     blocks = [{"text": text, "confidence": 0.9, "box": [0.1, 0.1, 0.5, 0.1]}]
     return OcrText.objects.create(**{"photo": photo, "text": text, "blocks": blocks} | fields)
+
+
+def add_description(photo: Photo, text: str, **fields: Any) -> PhotoDescription:
+    """Have a model describe the photo."""
+    engine = "vision_language/HuggingFaceTB/SmolVLM-500M-Instruct@1f2e3d4c"
+    return PhotoDescription.objects.create(**{"photo": photo, "text": text, "engine": engine} | fields)
 
 
 def make_space(kind: str = "image", dimensions: int = 8, **fields: Any) -> EmbeddingSpace:

@@ -6,7 +6,7 @@ import pytest
 from django.test import Client
 
 from library.models import AuditEvent, Category, Root, Tag, TagMapping
-from library.tests.factories import add_tag, make_file, make_photo, make_root, make_user
+from library.tests.factories import add_description, add_tag, make_file, make_photo, make_root, make_user
 
 pytestmark = pytest.mark.django_db
 ADMIN = "/admin/library"
@@ -58,6 +58,15 @@ def test_every_list_opens_for_the_owner_alone(
 @pytest.mark.parametrize("model", ["root", "duplicatepair", "auditevent"])
 def test_rows_of_the_program_cannot_be_added(owner_client: Client, model: str) -> None:
     assert owner_client.get(f"{ADMIN}/{model}/add/").status_code == 403
+
+
+def test_what_a_model_wrote_is_only_looked_at(owner_client: Client) -> None:
+    row = add_description(make_photo(), "A cat on a sofa.")
+    assert "A cat on a sofa." in owner_client.get(f"{ADMIN}/photodescription/?q=sofa").content.decode()
+    page = f"{ADMIN}/photodescription/{row.pk}/change/"
+    assert owner_client.get(page).status_code == 200
+    assert owner_client.post(page, {"text": "A dog."}).status_code == 403
+    assert owner_client.get(f"{ADMIN}/photodescription/add/").status_code == 403
 
 
 def test_a_forgotten_folder_leaves_its_photos_as_missing(owner_client: Client) -> None:

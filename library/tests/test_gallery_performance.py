@@ -10,7 +10,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from library.models import DuplicatePair, Photo
-from library.tests.factories import add_tag, add_text, make_file, make_photo
+from library.tests.factories import add_description, add_tag, add_text, make_file, make_photo
 from people.tests.factories import add_face
 
 pytestmark = pytest.mark.django_db
@@ -23,6 +23,7 @@ def make_rich_photo() -> Photo:
         add_tag(photo, name)
     add_face(photo)
     add_text(photo, "word")
+    add_description(photo, "A cat on a sofa.")
     photo.steps.create(step="ocr", status="done")
     return photo
 

@@ -10,7 +10,7 @@ from django.test import Client
 
 from library.models import Category, DuplicatePair, Photo
 from library.presentation import coordinates, exposure, utc_offset
-from library.tests.factories import add_tag, add_text, make_file, make_photo, make_root
+from library.tests.factories import add_description, add_tag, add_text, make_file, make_photo, make_root
 from library.tests.pages import assert_sound
 from people.tests.factories import add_face
 
@@ -47,6 +47,17 @@ def test_the_facts_are_there(owner_client: Client) -> None:
     assert 'aria-label="4 of 5 stars"' in html
     assert "summer" in html
     assert "#0a141e" in html
+
+
+def test_what_a_model_wrote_stands_apart_from_what_a_person_wrote(owner_client: Client) -> None:
+    photo = make_photo(description="Our dog at home")
+    assert "Described by" not in page(owner_client, photo)
+    add_description(photo, "A <dog> runs. It is wet.")
+    html = page(owner_client, photo)
+    assert "<p>Our dog at home</p>" in html
+    assert "A &lt;dog&gt; runs. It is wet." in html
+    assert "Described by SmolVLM-500M-Instruct;" in html
+    assert 'alt="A &lt;dog&gt; runs, ' in html
 
 
 def test_all_its_files_are_listed_with_the_missing_ones(owner_client: Client) -> None:

@@ -10,7 +10,7 @@ from django.test import Client
 
 from library.models import Photo
 from library.presentation import ratio_class, ratio_rules
-from library.tests.factories import add_tag, make_file, make_photo, make_root
+from library.tests.factories import add_description, add_tag, make_file, make_photo, make_root
 from library.tests.pages import assert_sound
 from library.timeline import PAGE_SIZE, BadCursor, Cursor
 
@@ -199,6 +199,18 @@ def test_alt_text_names_day_tags_and_file(owner_client: Client) -> None:
     add_tag(photo, "beach")
     html = assert_sound(owner_client.get("/"))
     assert 'alt="Photo, 2 July 2019, beach (sea &lt;1&gt;.jpg)"' in html
+
+
+def test_alt_text_begins_with_what_a_model_saw_unless_a_person_gave_a_title(owner_client: Client) -> None:
+    for title in ("", "Kiel"):
+        photo = make_photo(
+            f"{title}sea.jpg", title=title, taken_local=datetime(2019, 7, 2, 10, 0, tzinfo=UTC)
+        )
+        add_tag(photo, "beach")
+        add_description(photo, 'A <dog> runs "home". It is wet.')
+    html = assert_sound(owner_client.get("/"))
+    assert 'alt="A &lt;dog&gt; runs &quot;home&quot;, 2 July 2019 (sea.jpg)"' in html
+    assert 'alt="Kiel, 2 July 2019, beach (Kielsea.jpg)"' in html
 
 
 def test_alt_text_keeps_names_in_closed_roots_to_itself(member_client: Client, owner_client: Client) -> None:

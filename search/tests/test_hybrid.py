@@ -9,7 +9,15 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from library.models import Category, EmbeddingSpace, Photo
-from library.tests.factories import add_tag, add_text, make_file, make_photo, make_root, make_user
+from library.tests.factories import (
+    add_description,
+    add_tag,
+    add_text,
+    make_file,
+    make_photo,
+    make_root,
+    make_user,
+)
 from search import hybrid
 from search.hybrid import search
 from search.indexing import index_photos
@@ -32,6 +40,31 @@ def test_a_tag_beats_text_and_text_beats_a_file_name(owner, no_embedder):
     add_tag(in_tag, "receipt")
     index_photos([in_name.pk, in_text.pk, in_tag.pk])
     assert found("receipt", owner) == [in_tag.pk, in_text.pk, in_name.pk]
+
+
+def test_what_a_model_wrote_is_found_and_explained_but_ranks_below_what_is_written(owner, no_embedder):
+    guessed, in_name = make_photo("a.jpg"), make_photo("lighthouse.jpg")
+    in_text, by_hand = make_photo("b.jpg"), make_photo("c.jpg", description="The lighthouse of Kiel")
+    add_description(guessed, "A lighthouse stands on rocks. Waves break.")
+    add_text(in_text, "lighthouse")
+    index_photos([guessed.pk, in_name.pk, in_text.pk, by_hand.pk])
+    order = found("lighthouse", owner)
+    assert order[-1] == guessed.pk and order[-2] == in_name.pk
+    assert set(order[:2]) == {in_text.pk, by_hand.pk}
+    (hit,) = search(parse("wave rocks"), owner).hits
+    assert hit.photo_id == guessed.pk
+    assert {(match.field, match.value) for match in hit.why.matches} == {("description", "")}
+    assert Fragment("Waves", matched=True) in hit.why.snippet
+    assert found("text:waves", owner) == []
+
+
+def test_a_description_counts_for_members_who_may_not_see_every_file(owner, no_embedder):
+    photo, closed = make_photo("a.jpg", root=make_root()), make_root()
+    closed.visible_to.add(owner)
+    make_file(photo, "closed/b.jpg", root=closed)
+    add_description(photo, "A lighthouse.")
+    index_photos([photo.pk])
+    assert found("lighthouse", make_user()) == [photo.pk]
 
 
 @pytest.mark.parametrize("text", ["cafe", "CAFÉ", "Café", "cafes", '"cafe central"', "central or nothing"])

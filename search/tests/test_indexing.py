@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from library.models import Category, DetectedObject, Photo
-from library.tests.factories import add_tag, add_text, make_file, make_photo
+from library.tests.factories import add_description, add_tag, add_text, make_file, make_photo
 from search import indexing
 from search.filters import document_query
 from search.models import SearchDocument
@@ -31,6 +31,7 @@ def test_every_kind_of_word_has_its_weight():
     food = Category.objects.create(slug="food", name="Food and drink")
     add_tag(photo, "coffee", category=food)
     add_text(photo, "Zum Löwen")
+    add_description(photo, "Two children play.")
     assert indexing.index_photos([photo.pk]) == 1
     for text, weight in [
         ("coffee", "A"),
@@ -43,6 +44,7 @@ def test_every_kind_of_word_has_its_weight():
         ("receipt2019", "C"),
         ("holiday", "C"),
         ("pixel 7", "D"),
+        ("children play", "D"),
     ]:
         assert finds(text, weight) == [photo.pk], text
         assert not finds(text, "ABCD".replace(weight, "")), text
