@@ -18,6 +18,7 @@ from library.models import (
     DuplicatePair,
     OcrText,
     Photo,
+    PhotoDescription,
     PhotoEmbedding,
     PhotoHash,
 )
@@ -126,6 +127,7 @@ def forget_content(photo: Photo, *, kept_file: int | None) -> None:
     )
     DetectedObject.objects.filter(photo=photo).delete()
     OcrText.objects.filter(photo=photo).delete()
+    PhotoDescription.objects.filter(photo=photo).delete()
     PhotoEmbedding.objects.filter(photo=photo).delete()
     PhotoHash.objects.filter(photo=photo).delete()
     DuplicatePair.objects.of(photo.pk).filter(decision=DuplicatePair.Decision.UNDECIDED).delete()

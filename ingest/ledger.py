@@ -152,6 +152,17 @@ def finish(worker: Worker, photo_ids: Sequence[int]) -> None:
 
 
 @transaction.atomic
+def put_by(worker: Worker, photo_ids: Sequence[int], state: Photo.State) -> None:
+    """Make the photos findable with what is known of them, and give their leases back: the rest is slow."""
+    lock_books()
+    held = lock_held(worker, photo_ids)
+    open_ids = [pk for pk, photo in held.items() if photo.state in Photo.MODELS_LANE_STATES]
+    index_photos(open_ids)
+    move([held[pk] for pk in open_ids], dict.fromkeys(open_ids, state))
+    Photo.objects.filter(pk__in=held).update(lease_until=None, leased_by="")
+
+
+@transaction.atomic
 def back_to_start(worker: Worker, photo_ids: Sequence[int]) -> None:
     """Have the originals read again (their previews are gone), and give the leases back."""
     lock_books()

@@ -58,6 +58,7 @@ class StepRun(models.Model):
         FACES = "faces"
         HASH = "hash"
         DUPLICATES = "duplicates"
+        DESCRIPTIONS = "descriptions"
 
     class Status(models.TextChoices):
         """How it ended; ``pending`` means that it is to be run (again)."""

@@ -10,6 +10,7 @@ from django.db.models import Avg, Count, Q, QuerySet, Sum
 from django.utils import timezone
 
 from ingest.models import ScanSession, StepRun
+from ingest.pipeline import switched_off
 from ingest.states import PIPELINE
 from library.engines import registry
 from library.models import Photo, TagMapping
@@ -89,7 +90,8 @@ def steps(photos: QuerySet[Photo] | None = None) -> list[dict[str, Any]]:
     runs = StepRun.objects.all() if photos is None else StepRun.objects.filter(photo__in=photos)
     counts = {status.value: Count("pk", filter=Q(status=status)) for status in StepRun.Status}
     rows: Any = (
-        runs.order_by()
+        runs.exclude(step__in=switched_off())
+        .order_by()
         .values("step")
         .annotate(
             **counts,

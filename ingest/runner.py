@@ -16,7 +16,7 @@ from ingest.batch import ImageVectors, Item, PreviewLost, make_items
 from ingest.leases import Worker
 from ingest.ledger import StepOutcome
 from ingest.models import StepRun
-from ingest.pipeline import STEPS, todays_engines
+from ingest.pipeline import QUICK_STATES, SLOW_STATES, steps, todays_engines
 from ingest.steps.base import ModelStep
 from library.models import Photo
 from library.spaces import promote_complete
@@ -34,19 +34,39 @@ def never() -> bool:
 
 @dataclass(slots=True)
 class Batch:
-    """Claimed photos, and for each step the photos that need it."""
+    """Claimed photos, and for each step the photos that need it.
+
+    ``slow``: they were in one of ``SLOW_STATES``, everything is done to them; otherwise slow steps wait.
+    """
 
     items: dict[int, Item]
     due: dict[StepRun.Step, list[int]]
+    slow: bool = False
     vectors: ImageVectors = field(default_factory=ImageVectors)
     lost: set[int] = field(default_factory=set)
 
     def next_states(self, after: int) -> dict[int, Photo.State]:
         """The state of the first step behind position ``after`` that a photo needs; none: it stays."""
         following: dict[int, Photo.State] = {}
-        for step in reversed(STEPS[after + 1 :]):
+        for step in reversed(steps()[after + 1 :]):
             following.update(dict.fromkeys(self.due[step.name], step.state))
         return following
+
+    def steps(self) -> list[tuple[int, ModelStep]]:
+        """The steps to be run now, with their positions."""
+        return [
+            (position, step)
+            for position, step in enumerate(steps())
+            if self.slow or step.state not in SLOW_STATES
+        ]
+
+    def put_by(self) -> dict[Photo.State, list[int]]:
+        """The photos that still need a slow step, by its state."""
+        waiting = [step for step in steps() if step.state in SLOW_STATES and not self.slow]
+        return {
+            step.state: [pk for pk in self.due[step.name] if pk not in self.lost]
+            for step in reversed(waiting)
+        }
 
     def release(self) -> None:
         """Let go of the pixels."""
@@ -87,7 +107,8 @@ class ModelsLane:
                 hands.take_up(list(batch.items))
                 upcoming = self._claim(pool)
                 finished += self._run_batch(batch)
-                batch = upcoming
+                # What was put by just now could not be claimed ahead.
+                batch = upcoming or self._claim(pool)
             if batch:
                 batch.release()
         if not finished:
@@ -96,14 +117,17 @@ class ModelsLane:
         return finished
 
     def _claim(self, pool: ThreadPoolExecutor) -> Batch | None:
-        ids = self._hands.claim(Photo.MODELS_LANE_STATES, self._batch_size)
+        ids = self._hands.claim(QUICK_STATES, self._batch_size)
+        slow = not ids
+        if slow:
+            ids = self._hands.claim(SLOW_STATES, min(self._batch_size, _slow_chunk()))
         if not ids:
             return None
         photos = Photo.objects.filter(pk__in=ids).order_by("priority", "pk").values_list("pk", "sha256")
         items = {item.photo_id: item for item in make_items([(pk, sha or "") for pk, sha in photos])}
-        batch = Batch(items, _due(list(items)))
+        batch = Batch(items, _due(list(items)), slow)
         pictures: set[int] = set()
-        for step in STEPS:
+        for _, step in batch.steps():
             if batch.due[step.name] and step.engine_id() is not None and _is_ready(step):
                 pictures |= step.needs_pictures(batch.due[step.name], batch.vectors)
         for pk, item in items.items():
@@ -112,7 +136,7 @@ class ModelsLane:
         return batch
 
     def _run_batch(self, batch: Batch) -> int:
-        for position, step in enumerate(STEPS):
+        for position, step in batch.steps():
             due = [batch.items[pk] for pk in batch.due[step.name] if pk not in batch.lost]
             if due:
                 outcome = self._run_step(step, due, batch)
@@ -123,7 +147,11 @@ class ModelsLane:
                 return 0
         if batch.lost:
             ledger.back_to_start(self._worker, sorted(batch.lost))
-        ready = [pk for pk in batch.items if pk not in batch.lost]
+        waiting: set[int] = set()
+        for state, photo_ids in batch.put_by().items():
+            ledger.put_by(self._worker, photo_ids, state)
+            waiting.update(photo_ids)
+        ready = [pk for pk in batch.items if pk not in batch.lost | waiting]
         ledger.finish(self._worker, ready)
         batch.release()
         return len(ready)
@@ -144,6 +172,11 @@ class ModelsLane:
         return outcome
 
 
+def _slow_chunk() -> int:
+    """A slow step's chunk is a batch of its own: a crash loses no more than one answer of the engine."""
+    return min((step.chunk for step in steps() if step.state in SLOW_STATES), default=1000)
+
+
 def _is_ready(step: ModelStep) -> bool:
     try:
         step.require()
@@ -161,7 +194,7 @@ def _due(photo_ids: Sequence[int]) -> dict[StepRun.Step, list[int]]:
         )
     }
     due: dict[StepRun.Step, list[int]] = {}
-    for step in STEPS:
+    for step in steps():
         today = step.engine_id()
         due[step.name] = []
         for photo_id in photo_ids:

@@ -19,7 +19,11 @@ class ModelStep(Protocol):
 
     name: StepRun.Step
     state: Photo.State
-    chunk: int
+
+    @property
+    def chunk(self) -> int:
+        """See above."""
+        ...
 
     def engine_id(self) -> str | None:
         """The identity of today's engine and settings, found without loading it; None when there is none."""

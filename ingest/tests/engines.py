@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import numpy as np
+from django.conf import settings
 
 from vision.errors import EngineUnavailable
 from vision.hashing import PdqHasher
-from vision.ports import FaceAnalyzer, ImageEmbedder, PerceptualHasher, TextReader, VectorTagger
+from vision.ports import Describer, FaceAnalyzer, ImageEmbedder, PerceptualHasher, TextReader, VectorTagger
 from vision.results import (
     Box,
     DetectedFace,
@@ -123,6 +124,21 @@ class FakeHasher(_Fake):
         return PdqHasher().hash_images(images)
 
 
+class FakeDescriber(_Fake):
+    """Writes the same sentence about every picture."""
+
+    name = "describer"
+    text = "A lighthouse stands on a rock."
+
+    @property
+    def batch_size(self) -> int:
+        return 4
+
+    def describe(self, images: Sequence[RGBImage]) -> list[str]:
+        self._see(images)
+        return [self.text for _ in images]
+
+
 def _quarters(image: RGBImage) -> Vectors:
     height, width = image.shape[0] // 2, image.shape[1] // 2
     parts = (image[:height, :width], image[height:, :width], image[:height, width:], image[height:, width:])
@@ -136,6 +152,7 @@ PORTS = {
     "reader": (FakeReader, TextReader),
     "faces": (FakeFaces, FaceAnalyzer),
     "hasher": (FakeHasher, PerceptualHasher),
+    "describer": (FakeDescriber, Describer),
 }
 
 
@@ -148,6 +165,7 @@ class Engines:
         self.reader_fake = FakeReader()
         self.faces_fake = FakeFaces()
         self.hasher_fake = FakeHasher()
+        self.describer_fake = FakeDescriber()
         self.absent: set[str] = set()
 
     def image_embedder(self) -> FakeEmbedder:
@@ -177,6 +195,12 @@ class Engines:
         self._need("hasher")
         return self.hasher_fake
 
+    def describer(self) -> FakeDescriber:
+        if not settings.DESCRIPTIONS:
+            raise EngineUnavailable("Descriptions are switched off.", "Set DESCRIPTIONS=true.")
+        self._need("describer")
+        return self.describer_fake
+
     def engine_id(self, port: str, vocabulary: Sequence[str] | None = None) -> str | None:
         try:
             return self._engine(port, vocabulary).engine_id
@@ -184,7 +208,8 @@ class Engines:
             return None
 
     def status(self, vocabulary: Sequence[str] | None = None) -> list[EngineStatus]:
-        return [self._status(port, vocabulary) for port in PORTS]
+        ports = [port for port in PORTS if port != "describer" or settings.DESCRIPTIONS]
+        return [self._status(port, vocabulary) for port in ports]
 
     def _status(self, port: str, vocabulary: Sequence[str] | None) -> EngineStatus:
         try:
@@ -200,6 +225,7 @@ class Engines:
             "reader": self.reader,
             "faces": self.faces,
             "hasher": self.hasher,
+            "describer": self.describer,
         }[port]()
 
     def _need(self, port: str) -> None:

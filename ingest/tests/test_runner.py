@@ -17,7 +17,7 @@ from django.utils import timezone
 from ingest import ledger
 from ingest.ledger import retry, retry_photos
 from ingest.models import StepRun
-from ingest.pipeline import STEPS
+from ingest.pipeline import steps as steps_in_use
 from ingest.runner import ModelsLane, never
 from ingest.steps import hash as hash_step
 from ingest.tests.engines import Engines
@@ -43,7 +43,7 @@ pytestmark = pytest.mark.django_db
 State = Photo.State
 Step = StepRun.Step
 Status = StepRun.Status
-MODEL_STEPS = [step.name.value for step in STEPS]
+MODEL_STEPS = [step.name.value for step in steps_in_use()]
 
 
 @pytest.fixture(autouse=True)
