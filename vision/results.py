@@ -6,6 +6,7 @@ Every box is given in fractions (0..1) of the *upright* image: ``x`` and ``y`` a
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -56,15 +57,36 @@ class PageText:
         return "\n".join(block.text for block in self.blocks)
 
 
+class Pose(NamedTuple):
+    """Which way a face looks, in degrees; 0 is straight ahead.
+
+    A positive yaw turns it towards the right edge of the picture, a positive pitch lifts it, a positive roll
+    tilts it clockwise.
+    """
+
+    yaw: float
+    pitch: float
+    roll: float
+
+
 @dataclass(frozen=True, slots=True)
 class DetectedFace:
-    """One face: where, how sure, how good for comparing, and its embedding (float32, unit length, [D])."""
+    """One face: where, how sure, how good for comparing, and its embedding (float32, unit length, [D]).
+
+    ``confidence`` is the detector's score on the scale all engines share, ``quality`` has the same meaning
+    for all of them (``vision.faces.quality``). Age and sex are guesses of a model about how somebody looks,
+    wrong often enough: they may help to sort suggestions and are never shown as facts. An engine that does
+    not estimate something leaves it None or empty.
+    """
 
     box: Box
     confidence: float
     quality: float
     embedding: Vectors
     landmarks: tuple[tuple[float, float], ...] = ()
+    pose: Pose | None = None
+    age_guess: float | None = None
+    sex_guess: Literal["female", "male", ""] = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,6 @@ from vision.config import EngineConfig
 from vision.errors import EngineUnavailable
 from vision.faces import dlib_faces
 from vision.faces.dlib_faces import DIMENSIONS, SAME_PERSON_COSINE, DlibFaces
-from vision.faces.quality import face_quality, frontality, laplacian_variance
 from vision.ports import FaceAnalyzer
 from vision.results import RGBImage
 from vision.tests.assets import need_assets, photo
@@ -104,9 +103,18 @@ def test_threshold_comes_from_the_configuration(tmp_path: Path) -> None:
     assert strict.analyze([portrait("obama")]) == [[]]
 
 
+@need_assets()
+@pytest.mark.assets
+def test_small_faces_are_left_out_by_the_configuration(tmp_path: Path) -> None:
+    """The four faces of the group have boxes of 53 to 109 px."""
+    config = EngineConfig(model_cache_dir=tmp_path, face_min_size=80)
+    (found,) = DlibFaces(config).analyze([photo("coral_apache2/face.jpg")])
+    assert len(found) == 2
+
+
 def test_identity_and_port(faces: DlibFaces) -> None:
     assert isinstance(faces, FaceAnalyzer)
-    assert faces.engine_id.startswith("dlib/")
+    assert faces.engine_id.startswith("dlib/") and faces.engine_id.endswith("-hog@2048+q2")
     assert (faces.space.engine, faces.space.dimensions) == ("dlib", 128)
 
 
@@ -134,28 +142,3 @@ def test_broken_weights_are_unavailable(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr(dlib_faces, "find_spec", lambda _: found)
     with pytest.raises(EngineUnavailable, match="cannot load its weights"):
         DlibFaces(EngineConfig(model_cache_dir=tmp_path)).analyze([np.zeros((9, 9, 3), np.uint8)])
-
-
-# Quality ---------------------------------------------------------------------------------------------------
-
-
-def point(x: float, y: float) -> np.ndarray:
-    return np.array([x, y], dtype=np.float32)
-
-
-@pytest.mark.parametrize(("nose_x", "expected"), [(5, 1.0), (2.5, 0.5), (0, 0.0), (10, 0.0), (-3, 0.0)])
-def test_frontality_is_where_the_nose_stands(nose_x: float, expected: float) -> None:
-    assert frontality(point(0, 0), point(10, 0), point(nose_x, 6)) == pytest.approx(expected)
-    assert frontality(point(10, 0), point(0, 0), point(nose_x, 6)) == pytest.approx(expected)
-
-
-def test_frontality_of_one_point_is_zero() -> None:
-    assert frontality(point(3, 3), point(3, 3), point(3, 3)) == 0
-
-
-def test_quality_stays_in_range_and_grows_with_size() -> None:
-    crop = np.random.default_rng(2).integers(0, 256, (150, 150, 3), dtype=np.uint8)
-    place = {"left_eye": point(0, 0), "right_eye": point(10, 0), "nose": point(5, 6)}
-    small, large = (face_quality(side=side, crop=crop, score=1.2, **place) for side in (40, 400))
-    assert 0 < small < large <= 1
-    assert laplacian_variance(np.full((150, 150, 3), 7, np.uint8)) == pytest.approx(0, abs=1e-3)
