@@ -6,7 +6,7 @@ function raises EngineUnavailable, with reason and remedy, when what was chosen 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 
 from vision.config import EngineConfig
@@ -46,10 +46,39 @@ def reader(config: EngineConfig) -> TextReader:
 
 
 def faces(config: EngineConfig) -> FaceAnalyzer:
-    """The face engine."""
-    from vision.faces.dlib_faces import DlibFaces
+    """The face engine of the configuration.
 
-    return DlibFaces(config)
+    ``auto`` is the best of which package and weights are there: InsightFace, YuNet with SFace, dlib. A folder
+    that the configuration names (``face_model_dir``) decides instead, by what lies in it.
+    """
+    from vision.faces import dlib_faces, insight_faces, yunet_sface
+
+    makers: dict[str, Callable[[EngineConfig], FaceAnalyzer]] = {
+        "insightface": insight_faces.InsightFaces,
+        "yunet_sface": yunet_sface.YunetSface,
+        "dlib": dlib_faces.DlibFaces,
+    }
+    name: str = config.face_engine
+    if name == "auto" and config.face_model_dir is not None:
+        name = "yunet_sface" if yunet_sface.belongs(config.face_model_dir) else "insightface"
+    elif name == "auto":
+        name = _first_there(config, insight_faces.find_pack, yunet_sface.find_weights)
+    return makers[name](config)
+
+
+def _first_there(
+    config: EngineConfig,
+    pack: Callable[[EngineConfig], object],
+    weights: Callable[[EngineConfig], object],
+) -> str:
+    """The first face engine whose files are there; whether it can run is for the engine itself to say."""
+    for name, find in (("insightface", pack), ("yunet_sface", weights)):
+        try:
+            find(config)
+        except EngineUnavailable:
+            continue
+        return name
+    return "dlib"
 
 
 def hasher() -> PerceptualHasher:

@@ -87,17 +87,13 @@ def onnx_providers(config: EngineConfig) -> list[str]:
     return [CPU_PROVIDER]
 
 
-def onnx_session(model: Path, config: EngineConfig, *, arena: bool = True) -> Any:
-    """Load an ONNX model as an ``onnxruntime.InferenceSession`` on the configured device.
+def session_options(config: EngineConfig, *, arena: bool = True) -> Any:
+    """``onnxruntime.SessionOptions`` of every session here: our threads, which sleep while they wait, no log.
 
-    Raises EngineUnavailable when the file is no ONNX model this runtime can load, or when the card that was
-    asked for cannot be used (ONNX Runtime itself falls back to the processor without a word); WeightsDamaged
-    when it is not the file that was downloaded.
     ``arena=False`` gives memory back after each run: for models whose inputs change size all the time.
     """
     import onnxruntime
 
-    check_file(model)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = thread_count(config)
     options.inter_op_num_threads = 1
@@ -105,6 +101,20 @@ def onnx_session(model: Path, config: EngineConfig, *, arena: bool = True) -> An
     options.log_severity_level = 4
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.add_session_config_entry("session.inter_op.allow_spinning", "0")
+    return options
+
+
+def onnx_session(model: Path, config: EngineConfig, *, arena: bool = True) -> Any:
+    """Load an ONNX model as an ``onnxruntime.InferenceSession`` on the configured device.
+
+    Raises EngineUnavailable when the file is no ONNX model this runtime can load, or when the card that was
+    asked for cannot be used (ONNX Runtime itself falls back to the processor without a word); WeightsDamaged
+    when it is not the file that was downloaded. ``arena`` is that of ``session_options``.
+    """
+    import onnxruntime
+
+    check_file(model)
+    options = session_options(config, arena=arena)
     try:
         session = onnxruntime.InferenceSession(str(model), options, providers=onnx_providers(config))
     except EngineUnavailable:
@@ -114,9 +124,14 @@ def onnx_session(model: Path, config: EngineConfig, *, arena: bool = True) -> An
             f"ONNX Runtime cannot load {model}: {error}",
             "Fetch the file again: it may be incomplete, a Git LFS pointer, or lack its external data.",
         ) from error
+    require_device(session, config)
+    return session
+
+
+def require_device(session: Any, config: EngineConfig) -> None:
+    """Raise EngineUnavailable when the card was asked for and ONNX Runtime fell back to the processor."""
     if config.device == "cuda" and session.get_providers()[:1] != [CUDA_PROVIDER]:
         raise _no_cuda("the CUDA provider could not start")
-    return session
 
 
 def memory_report() -> MemoryReport:
