@@ -82,9 +82,10 @@ def there(model: Model, cache: Path) -> dict[str, bytes]:
 
 def test_the_shipped_manifest_makes_sense() -> None:
     models = manifest()
-    assert [model.id for model in select("light")] == ["ViT-B-32__openai"]
+    light = ["ViT-B-32__openai", "yunet-sface"]
+    assert [model.id for model in select("light")] == light
     assert not any(model.non_commercial for model in select("light"))
-    assert [model.id for model in select("full")] == ["ViT-B-32__openai", "ram_plus_swin_large_14m"]
+    assert [model.id for model in select("full")] == [*light, "ram_plus_swin_large_14m"]
     assert [model.id for model in select("buffalo_l") if model.non_commercial] == ["buffalo_l"]
     assert [model.id for model in select("clip")] == ["ViT-B-32__openai"]
     assert [model.id for model in select("ViT-B-16-SigLIP2__webli")] == ["ViT-B-16-SigLIP2__webli"]
