@@ -18,7 +18,7 @@ class PersonAdmin(ReadOnlyAdmin[Person]):
 
 @admin.register(Face)
 class FaceAdmin(ReadOnlyAdmin[Face]):
-    """Faces, without the numbers that stand for them."""
+    """Faces, without the numbers that stand for them. Age and sex are called what they are: guesses."""
 
     list_display = ("id", "photo", "confidence", "quality", "space")
     list_filter = ("space",)

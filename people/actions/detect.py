@@ -10,14 +10,20 @@ from library.models import EmbeddingSpace
 from people.models import Face
 from vision.results import DetectedFace
 
+#: Two boxes are of one face when they share more than this of their union.
+SAME_ENGINE_OVERLAP = 0.5
+#: Detectors draw a face differently: dlib's square from brows to chin covers half of a box from hair to chin.
+#: Faces of two people in one photo hardly share a tenth.
+OTHER_ENGINE_OVERLAP = 0.3
+
 
 @transaction.atomic
 def replace_faces(*, space: EmbeddingSpace, found: dict[int, list[DetectedFace]]) -> None:
     """Replace the photos' faces by these. A face somebody said something about is never deleted.
 
-    ``found`` maps photo ids to faces. A detection that covers the same place as a kept face (more than
-    half of their union) is that face: it is not stored a second time. When it comes from another engine, the
-    kept face takes its values over, or it could not be compared with today's faces.
+    ``found`` maps photo ids to faces. A detection at the place of a kept face is that face: it is not stored
+    a second time. When it comes from another engine, the kept face takes all its values over, or it could
+    not be compared with today's faces.
     """
     forget_faces(photo_ids=list(found))
     kept: dict[int, list[Face]] = {}
@@ -25,13 +31,14 @@ def replace_faces(*, space: EmbeddingSpace, found: dict[int, list[DetectedFace]]
         kept.setdefault(face.photo_id, []).append(face)
     new: list[Face] = []
     for photo_id, faces in found.items():
-        for detected in faces:
+        pairs = _same_places(faces, kept.get(photo_id, []), space)
+        for number, detected in enumerate(faces):
             row = _row(photo_id, space, detected)
-            known = _at_the_same_place(detected, kept.get(photo_id, []))
+            known = pairs.get(number)
             if known is None:
                 new.append(row)
             elif known.space_id != space.pk:
-                row.pk, row.created_at, known.space = known.pk, known.created_at, space
+                row.pk, row.created_at = known.pk, known.created_at
                 row.save(force_update=True)
     Face.objects.bulk_create(new)
 
@@ -44,6 +51,7 @@ def forget_faces(*, photo_ids: Collection[int]) -> None:
 
 
 def _row(photo_id: int, space: EmbeddingSpace, face: DetectedFace) -> Face:
+    yaw, pitch, roll = face.pose or (None, None, None)
     return Face(
         photo_id=photo_id,
         space=space,
@@ -54,13 +62,30 @@ def _row(photo_id: int, space: EmbeddingSpace, face: DetectedFace) -> Face:
         confidence=face.confidence,
         quality=face.quality,
         landmarks=[[round(x, 5), round(y, 5)] for x, y in face.landmarks],
+        yaw=yaw,
+        pitch=pitch,
+        roll=roll,
+        age_guess=face.age_guess,
+        sex_guess=face.sex_guess,
         embedding=face.embedding,
     )
 
 
-def _at_the_same_place(found: DetectedFace, kept: Sequence[Face]) -> Face | None:
-    best = max(kept, key=lambda face: _overlap(found, face), default=None)
-    return best if best is not None and _overlap(found, best) > 0.5 else None
+def _same_places(
+    found: Sequence[DetectedFace], kept: Sequence[Face], space: EmbeddingSpace
+) -> dict[int, Face]:
+    """Which detection (by its number) is which kept face: best overlap first, each at most once."""
+    pairs = (
+        (_overlap(detected, face), number, face) for number, detected in enumerate(found) for face in kept
+    )
+    same: dict[int, Face] = {}
+    taken: set[int] = set()
+    for overlap, number, face in sorted(pairs, key=lambda pair: (-pair[0], pair[1], pair[2].pk)):
+        needed = SAME_ENGINE_OVERLAP if face.space_id == space.pk else OTHER_ENGINE_OVERLAP
+        if overlap > needed and number not in same and face.pk not in taken:
+            same[number] = face
+            taken.add(face.pk)
+    return same
 
 
 def _overlap(found: DetectedFace, old: Face) -> float:

@@ -11,7 +11,16 @@ from people.models.person import Person
 
 
 class Face(models.Model):
-    """One face: its box as fractions of the upright photo, and its embedding in its space."""
+    """One face: its box as fractions of the upright photo, and its embedding in its space.
+
+    What an engine does not estimate is null or empty. Age and sex are guesses of a model: no page shows them.
+    """
+
+    class SexGuess(models.TextChoices):
+        """What a model took somebody for."""
+
+        FEMALE = "female"
+        MALE = "male"
 
     photo = models.ForeignKey(Photo, on_delete=models.CASCADE, related_name="faces")
     space = models.ForeignKey(EmbeddingSpace, on_delete=models.PROTECT, related_name="faces")
@@ -19,9 +28,21 @@ class Face(models.Model):
     y = models.FloatField()
     width = models.FloatField()
     height = models.FloatField()
-    confidence = models.FloatField(help_text="The detector's score.")
+    confidence = models.FloatField(help_text="0..1: the detector's score, on one scale for all engines.")
     quality = models.FloatField(help_text="0..1: size, sharpness, pose and detection score together.")
     landmarks = models.JSONField(default=list, help_text="Points (x, y) as fractions of the upright photo.")
+    yaw = models.FloatField(
+        null=True, help_text="Degrees; positive: turned to the right edge of the picture."
+    )
+    pitch = models.FloatField(null=True, help_text="Degrees; positive: looks up.")
+    roll = models.FloatField(null=True, help_text="Degrees; positive: tilted clockwise.")
+    age_guess = models.FloatField(null=True, help_text="Years; a model's guess from the looks, never a fact.")
+    sex_guess = models.CharField(
+        max_length=6,
+        blank=True,
+        choices=SexGuess,
+        help_text="A model's guess from the looks, never a fact; not for display.",
+    )
     embedding = VectorField()
     created_at = models.DateTimeField(auto_now_add=True)
 
