@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from ingest.batch import ImageVectors, Item
 from ingest.models import StepRun
@@ -11,7 +12,15 @@ from library.engines import registry
 from library.models import EmbeddingSpace, Photo
 from library.spaces import space_for
 from people.actions.detect import replace_faces
-from vision.results import DetectedFace
+from vision.results import DetectedFace, SpaceInfo
+
+
+@dataclass(frozen=True, slots=True)
+class SeenFaces:
+    """The faces of one picture, and the space their vectors are of."""
+
+    space: SpaceInfo
+    faces: list[DetectedFace]
 
 
 class FacesStep:
@@ -33,11 +42,16 @@ class FacesStep:
         """All."""
         return all_pictures(photo_ids)
 
-    def compute(self, items: Sequence[Item], vectors: ImageVectors) -> list[list[DetectedFace]]:
-        """The faces of each picture."""
-        return registry().faces().analyze([item.image for item in items])
+    def compute(self, items: Sequence[Item], vectors: ImageVectors) -> list[SeenFaces]:
+        """The faces of each picture, with their space: better weights may arrive before they are saved."""
+        engine = registry().faces()
+        found = engine.analyze([item.image for item in items])
+        return [SeenFaces(engine.space, faces) for faces in found]
 
-    def save(self, results: dict[int, list[DetectedFace]]) -> None:
+    def save(self, results: dict[int, SeenFaces]) -> None:
         """Replace the photos' faces; labelled ones keep their labels."""
-        space = space_for(EmbeddingSpace.Kind.FACE, registry().faces().space)
-        replace_faces(space=space, found=results)
+        by_space: dict[SpaceInfo, dict[int, list[DetectedFace]]] = {}
+        for photo_id, seen in results.items():
+            by_space.setdefault(seen.space, {})[photo_id] = seen.faces
+        for info, found in by_space.items():
+            replace_faces(space=space_for(EmbeddingSpace.Kind.FACE, info), found=found)

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -15,11 +16,13 @@ from django.db import DatabaseError, InterfaceError, connections
 from django.utils import timezone
 
 from ingest import ledger
+from ingest.batch import ImageVectors
 from ingest.ledger import retry, retry_photos
 from ingest.models import StepRun
 from ingest.pipeline import steps as steps_in_use
 from ingest.runner import ModelsLane, never
 from ingest.steps import hash as hash_step
+from ingest.steps.faces import FacesStep
 from ingest.tests.engines import Engines
 from ingest.tests.pictures import Album, attempts_of, states, steps_of
 from library.actions.seed import seed_categories
@@ -34,6 +37,7 @@ from library.models import (
     TagMapping,
 )
 from library.storage import rendition_path
+from library.tests.factories import make_photo
 from people.models import Face
 from vision.errors import EngineFailed, EngineUnavailable
 from vision.results import RGBImage
@@ -535,6 +539,21 @@ def test_reopening_counts_each_photo_once(album: Album, engines: Engines) -> Non
     assert ledger.reopen_stale(todays_engines()) == 0
     engines.reader_fake.version = engines.faces_fake.version = "2"
     assert ledger.reopen_stale(todays_engines()) == 3
+
+
+def test_better_weights_that_arrive_in_between_do_not_get_the_old_vectors(
+    album: Album, engines: Engines
+) -> None:
+    """dlib and SFace both give 128 numbers: nothing but the space tells them apart."""
+    (photo,) = ready(album)
+    step = FacesStep()
+    (seen,) = step.compute([SimpleNamespace(image=np.zeros((8, 8, 3), np.uint8))], ImageVectors())
+    engines.faces_fake.version = "2"
+    (later,) = step.compute([SimpleNamespace(image=np.zeros((8, 8, 3), np.uint8))], ImageVectors())
+    other = make_photo()
+    step.save({photo.pk: seen, other.pk: later})
+    assert Face.objects.get(photo=photo).space.model == "1"
+    assert Face.objects.get(photo=other).space.model == "2"
 
 
 def test_progress_is_told_as_it_goes(album: Album, engines: Engines) -> None:
