@@ -164,11 +164,27 @@ def test_what_a_new_engine_does_not_estimate_goes_with_the_old(photo: Photo, ann
 
 def test_a_new_engine_draws_faces_differently(photo: Photo, anna: Person) -> None:
     """dlib's square from the brows to the chin is, for the others, less than half of the face."""
-    face = add_face(photo, x=0.40, y=0.30, width=0.20, height=0.20)
+    face = add_face(photo, x=0.41, y=0.32, width=0.18, height=0.18)
     label(face, anna)
-    taller = detected(x=0.41, y=0.19, width=0.20, height=0.30)
+    taller = detected(x=0.40, y=0.17, width=0.20, height=0.30)
     replace_faces(space=new_space(), found={photo.pk: [taller]})
     assert Face.objects.get().pk == face.pk
+
+
+def test_a_neighbour_is_somebody_else_for_a_new_engine_too(photo: Photo, anna: Person) -> None:
+    face = add_face(photo, x=0.40)
+    label(face, anna)
+    replace_faces(space=new_space(), found={photo.pk: [detected(x=0.52)]})
+    assert Face.objects.count() == 2
+    assert Face.objects.get(pk=face.pk).x == 0.40
+
+
+def test_two_detections_are_never_one_face(photo: Photo, anna: Person) -> None:
+    face = add_face(photo, x=0.40)
+    label(face, anna)
+    replace_faces(space=new_space(), found={photo.pk: [detected(x=0.44), detected(x=0.41)]})
+    assert Face.objects.get(pk=face.pk).x == 0.41
+    assert Face.objects.exclude(pk=face.pk).get().x == 0.44
 
 
 def test_a_detection_moves_one_face_only_and_the_best(photo: Photo, anna: Person) -> None:
