@@ -199,7 +199,7 @@ def _engines(reader: VariableReader) -> dict[str, Any]:
         "local_crops": reader.boolean("LOCAL_CROPS", default=False),
         "tagger": reader.choice("TAGGER", "zero_shot", ("zero_shot", "ram_plus")),
         "tag_language": reader.choice("TAG_LANGUAGE", "en", ("en", "zh")),
-        "tag_list": reader.raw("TAG_LIST") or "everyday",
+        "tag_list": _tag_list(reader),
         "tags_per_photo": reader.integer("TAGS_PER_PHOTO", 10, 1, 200),
         "reader": reader.choice("READER", "rapidocr", ("rapidocr", "paddleocr")),
         "ocr_language": reader.raw("OCR_LANGUAGE") or "auto",
@@ -213,6 +213,11 @@ def _engines(reader: VariableReader) -> dict[str, Any]:
         "description_model": reader.raw("DESCRIPTION_MODEL") or "HuggingFaceTB/SmolVLM-500M-Instruct",
         "description_model_dir": reader.optional_path("DESCRIPTION_MODEL_DIR"),
     }
+
+
+def _tag_list(reader: VariableReader) -> str:
+    value = reader.raw("TAG_LIST") or "everyday"
+    return value if value in ("everyday", "none") else str(reader.resolve(value))
 
 
 def _openclip_model(reader: VariableReader) -> str:

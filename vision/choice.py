@@ -24,7 +24,7 @@ def embedder(config: EngineConfig) -> Embedder:
 
 
 def tagger(config: EngineConfig, vocabulary: Sequence[str], embedder: Embedder | None) -> Tagger:
-    """RAM++, which brings its words, or zero-shot for these words with this embedder (a VectorTagger)."""
+    """RAM++, which brings its words, or zero-shot (a VectorTagger) for these words and the list."""
     if config.tagger == "ram_plus":
         from vision.taggers.ram_plus import RamPlusTagger
 
@@ -33,8 +33,10 @@ def tagger(config: EngineConfig, vocabulary: Sequence[str], embedder: Embedder |
 
     if embedder is None:
         raise ValueError("The zero-shot tagger needs an embedder.")
-    if not vocabulary:
-        raise EngineUnavailable("The tag vocabulary is empty.", "Add tags to categories in the admin.")
+    if not vocabulary and config.tag_list == "none":
+        raise EngineUnavailable(
+            "The tag vocabulary is empty.", "Add tags to categories in the admin, or set TAG_LIST=everyday."
+        )
     return ZeroShotTagger(embedder, vocabulary, config)
 
 

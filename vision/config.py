@@ -17,8 +17,8 @@ class EngineConfig:
     Downloaded weights lie in ``model_cache_dir/<engine>/<id>`` (``vision.weights``); a path that is None
     means: use those. ``precision`` is that of the engines that run on torch; ``auto`` is float32 on a
     processor and float16 on a graphics card (descriptions: the type their weights are stored in).
-    ``face_min_size`` is in pixels of the picture as it is given.
-    ``tag_list`` is ``everyday`` (the shipped list), ``none``, or the path of a file with a tag a line.
+    ``face_min_size`` is in pixels of the picture as it is given. ``tag_list`` is ``everyday`` (the shipped
+    list), ``none``, or the path of a file with a tag a line (``vision.taggers.tag_list``).
     """
 
     model_cache_dir: Path
