@@ -14,6 +14,7 @@ from django.utils import timezone
 from ingest.models import StepRun
 from ingest.steps.preprocessing import ReadFile
 from library.models import (
+    CropEmbedding,
     DetectedObject,
     DuplicatePair,
     OcrText,
@@ -129,6 +130,7 @@ def forget_content(photo: Photo, *, kept_file: int | None) -> None:
     OcrText.objects.filter(photo=photo).delete()
     PhotoDescription.objects.filter(photo=photo).delete()
     PhotoEmbedding.objects.filter(photo=photo).delete()
+    CropEmbedding.objects.filter(photo=photo).delete()
     PhotoHash.objects.filter(photo=photo).delete()
     DuplicatePair.objects.of(photo.pk).filter(decision=DuplicatePair.Decision.UNDECIDED).delete()
     forget_faces(photo_ids=[photo.pk])

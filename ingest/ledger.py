@@ -21,6 +21,9 @@ from search.indexing import index_photos
 
 logger = get_logger(__name__)
 _BOOKS_LOCK = 0x4E1A_0001
+#: Stands between an engine and what it was asked for beyond its usual result: whoever has the extra has the
+#: usual result, too, and is not stale when the extra is not asked for any more.
+EXTRA = " +"
 _STEP_FIELDS = ["engine", "status", "attempts", "milliseconds", "error", "updated_at"]
 
 
@@ -171,6 +174,40 @@ def back_to_start(worker: Worker, photo_ids: Sequence[int]) -> None:
     Photo.objects.filter(pk__in=held).update(lease_until=None, leased_by="")
 
 
+def is_by(engine: str, today: str) -> bool:
+    """Whether an entry made by ``engine`` holds what today's would give."""
+    return engine == today or engine.startswith(today + EXTRA)
+
+
+def without(photos: QuerySet[Photo], step: StepRun.Step, engine: str) -> QuerySet[Photo]:
+    """Those of the photos that this engine has not run this step on, or that are to run it again."""
+    same = Q(engine=engine) | Q(engine__startswith=engine + EXTRA)
+    runs = StepRun.objects.filter(same, photo=OuterRef("pk"), step=step)
+    return photos.filter(~Exists(runs.exclude(status=StepRun.Status.PENDING)))
+
+
+@transaction.atomic
+def take_up_again(
+    worker: Worker, photos: QuerySet[Photo], state: Photo.State, most: int
+) -> dict[int, Photo.State]:
+    """Lease up to ``most`` free photos among these and put them into ``state``; gives their former states."""
+    free = photos.filter(lease_until__isnull=True)
+    locked = free.order_by("priority", "pk").select_for_update(skip_locked=True, of=("self",))
+    ids = list(locked.values_list("pk", flat=True)[:most])
+    # Asked again: another worker may have finished one between the look and the lock.
+    before = {pk: Photo.State(was) for pk, was in free.filter(pk__in=ids).values_list("pk", "state")}
+    for was in before.values():
+        states.check(was, state)
+    now = timezone.now()
+    Photo.objects.filter(pk__in=before).update(
+        state=state,
+        lease_until=now + timedelta(seconds=settings.LEASE_SECONDS),
+        leased_by=worker.name,
+        updated_at=now,
+    )
+    return before
+
+
 def reopen_stale(engines: Mapping[StepRun.Step, tuple[Photo.State, str | None]]) -> int:
     """Open finished photos again of which a step is missing or was run by another engine than today's.
 
@@ -182,9 +219,7 @@ def reopen_stale(engines: Mapping[StepRun.Step, tuple[Photo.State, str | None]])
     for step, (state, engine) in engines.items():
         if engine is None:
             continue
-        runs = StepRun.objects.filter(photo=OuterRef("pk"), step=step)
-        today = runs.filter(engine=engine).exclude(status=StepRun.Status.PENDING)
-        stale = finished.filter(~Exists(today))
+        stale = without(finished, step, engine)
         if state == Photo.State.PENDING:
             stale = stale.filter(missing_since__isnull=True)  # there is nothing to be read
         opened += stale.update(state=state, updated_at=timezone.now())

@@ -125,7 +125,7 @@ class ModelsLane:
             return None
         photos = Photo.objects.filter(pk__in=ids).order_by("priority", "pk").values_list("pk", "sha256")
         items = {item.photo_id: item for item in make_items([(pk, sha or "") for pk, sha in photos])}
-        batch = Batch(items, _due(list(items)), slow)
+        batch = Batch(items, due_steps(list(items)), slow)
         pictures: set[int] = set()
         for _, step in batch.steps():
             if batch.due[step.name] and step.engine_id() is not None and _is_ready(step):
@@ -185,7 +185,7 @@ def _is_ready(step: ModelStep) -> bool:
     return True
 
 
-def _due(photo_ids: Sequence[int]) -> dict[StepRun.Step, list[int]]:
+def due_steps(photo_ids: Sequence[int]) -> dict[StepRun.Step, list[int]]:
     """For each step the photos that never had it, have to run it again, or had it from another engine."""
     runs = {
         (photo_id, step): (status, engine)
@@ -199,7 +199,8 @@ def _due(photo_ids: Sequence[int]) -> dict[StepRun.Step, list[int]]:
         due[step.name] = []
         for photo_id in photo_ids:
             status, engine = runs.get((photo_id, step.name), (StepRun.Status.PENDING, ""))
-            if status == StepRun.Status.PENDING or (today is not None and engine != today):
+            stale = today is not None and not ledger.is_by(engine, today)
+            if status == StepRun.Status.PENDING or stale:
                 due[step.name].append(photo_id)
     return due
 

@@ -1,7 +1,8 @@
 """The door of search: ``search(query, user)`` ranks by words and by meaning in one statement and says why.
 
     words     photos whose document has all words, by ts_rank_cd
-    meaning   photos near to the text in the active image space, as far as they stand clear (search.semantics)
+    meaning   photos near to the text in the active image space, as far as they stand clear
+              (search.semantics); with LOCAL_CROPS the nearest ones are ranked anew, by their best part, too
     fused     Σ 1 / (60 + rank) over both (reciprocal rank fusion: Cormack, Clarke, Büttcher, SIGIR 2009)
 
 A query without free text has nothing to rank by: its photos come newest first.
@@ -173,6 +174,7 @@ def _statement(ranking: _Ranking, photos: PhotoQuerySet) -> tuple[str, dict[str,
     statement = _template().format(
         eligible=eligible,
         distance=_distance(meaning, approximate=ranking.approximate),
+        crop_distance=_crop_distance(meaning),
         space=meaning.space_id if meaning else 0,
     )
     return statement, {
@@ -181,6 +183,8 @@ def _statement(ranking: _Ranking, photos: PhotoQuerySet) -> tuple[str, dict[str,
         "words": ranking.words or "",
         "hidden_roots": list(ranking.hidden_roots),
         "by_meaning": meaning is not None,
+        "by_crops": meaning is not None and meaning.crops,
+        "crop_weight": semantics.CROP_WEIGHT,
         "vector": _literal(meaning, approximate=ranking.approximate),
         "gate": meaning.scale.gate(ranking.photos) if meaning else 1.0,
         "floor": meaning.scale.floor if meaning else 1.0,
@@ -197,6 +201,13 @@ def _distance(meaning: Meaning | None, *, approximate: bool) -> str:
     kind = "halfvec" if approximate else "vector"
     column = vector_indexes.expression("e.vector", meaning.dimensions, kind)
     return f"({column} <=> %(vector)s::{kind}({meaning.dimensions:d}))"
+
+
+def _crop_distance(meaning: Meaning | None) -> str:
+    if meaning is None:
+        return "NULL::float8"
+    column = vector_indexes.expression("c.vector", meaning.dimensions, "vector")
+    return f"({column} <=> %(vector)s::vector({meaning.dimensions:d}))"
 
 
 def _literal(meaning: Meaning | None, *, approximate: bool) -> str | None:

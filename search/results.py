@@ -43,7 +43,8 @@ class Fragment:
 class Why:
     """Why a photo was found. Ranks start at 1; None means that this side did not find it.
 
-    ``similarity`` is the cosine between the text and the picture; ``strength`` puts it on a scale from 0
+    ``similarity`` is the cosine between the text and the picture (with LOCAL_CROPS partly that of its best
+    part); ``strength`` puts it on a scale from 0
     (what unrelated pictures have) to 1 (the best of this search).
     """
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from library.models.audit import AuditEvent
 from library.models.category import Category, TagMapping
 from library.models.duplicate import DuplicatePair, PhotoHash
-from library.models.embedding import EmbeddingSpace, PhotoEmbedding
+from library.models.embedding import CropEmbedding, EmbeddingSpace, PhotoEmbedding
 from library.models.photo import Photo, PhotoQuerySet
 from library.models.photo_file import PhotoFile
 from library.models.root import Root, RootViewer
@@ -15,6 +15,7 @@ from library.models.text import OcrText, PhotoDescription
 __all__ = [
     "AuditEvent",
     "Category",
+    "CropEmbedding",
     "DetectedObject",
     "DuplicatePair",
     "EmbeddingSpace",

@@ -66,3 +66,21 @@ class PhotoEmbedding(models.Model):
 
     def __str__(self) -> str:
         return f"Embedding of {self.photo_id}"
+
+
+class CropEmbedding(models.Model):
+    """What a part of a photo means; ``position`` is that of ``vision.imaging.crops.POSITIONS``."""
+
+    # The constraint below is the index.
+    photo = models.ForeignKey(Photo, on_delete=models.CASCADE, related_name="crop_embeddings", db_index=False)
+    space = models.ForeignKey(EmbeddingSpace, on_delete=models.CASCADE, related_name="crop_embeddings")
+    position = models.PositiveSmallIntegerField()
+    vector = VectorField()
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(fields=("photo", "space", "position"), name="crop_embedding_unique"),
+        )
+
+    def __str__(self) -> str:
+        return f"Embedding of part {self.position} of {self.photo_id}"

@@ -4,10 +4,13 @@
 --   {eligible}      SELECT of the photos that may be found: access rights and filters
 --   {distance}      cosine distance of e.vector to the query, exact, or as the HNSW index of the space has it
 --   {space}         the embedding space; a literal, because the index is partial
+--   {crop_distance} cosine distance of c.vector to the query, exact
 -- Parameters:
 --   by_words        whether to search by words; words: the text of the tsquery
 --   hidden_roots    roots the user may not see: the names (C) of photos with a file there do not count
 --   by_meaning      whether to search by meaning
+--   by_crops        whether parts of photos count (LOCAL_CROPS)
+--   crop_weight     the weight of a photo's best part in its similarity; the rest is that of the whole
 --   gate            similarity the best photo must reach, else nothing matches
 --   floor           similarity every photo must reach
 --   centre          similarity of unrelated pictures
@@ -58,20 +61,35 @@ nearest AS MATERIALIZED (
     ORDER BY {distance}, e.photo_id
     LIMIT %(candidates)s
 ),
-best AS (
-    SELECT 1 - min(distance) AS similarity
+-- The similarity that counts: with crops, of the whole and of the best part; without, of the whole.
+seen AS MATERIALIZED (
+    SELECT
+        nearest.photo_id,
+        coalesce(
+            (1 - %(crop_weight)s::float8) * (1 - nearest.distance) + %(crop_weight)s::float8 * part.similarity,
+            1 - nearest.distance
+        ) AS similarity
     FROM nearest
+    LEFT JOIN LATERAL (
+        SELECT 1 - min({crop_distance}) AS similarity
+        FROM library_cropembedding AS c
+        WHERE %(by_crops)s AND c.photo_id = nearest.photo_id AND c.space_id = {space}
+    ) AS part ON %(by_crops)s
+),
+best AS (
+    SELECT max(similarity) AS similarity
+    FROM seen
 ),
 -- See search.semantics for the gate and the cut.
 semantic AS (
     SELECT
-        nearest.photo_id,
-        1 - nearest.distance AS similarity,
-        (1 - nearest.distance - %(centre)s) / nullif(best.similarity - %(centre)s, 0) AS strength,
-        rank() OVER (ORDER BY nearest.distance) AS rank
-    FROM nearest, best
+        seen.photo_id,
+        seen.similarity,
+        (seen.similarity - %(centre)s) / nullif(best.similarity - %(centre)s, 0) AS strength,
+        rank() OVER (ORDER BY seen.similarity DESC) AS rank
+    FROM seen, best
     WHERE best.similarity >= %(gate)s
-      AND 1 - nearest.distance >= greatest(%(floor)s, (%(centre)s + best.similarity) / 2)
+      AND seen.similarity >= greatest(%(floor)s, (%(centre)s + best.similarity) / 2)
 ),
 fused AS (
     SELECT

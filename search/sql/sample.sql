@@ -2,10 +2,17 @@
 --
 -- space             the embedding space
 -- size              how many at most, at least 2
+-- crops             whether to give the vectors of each photo's parts, too
 --
 -- Walks in equal steps from the lowest to the highest photo and takes the next one that has a vector: one
 -- index lookup a step, however large the space is.
-SELECT DISTINCT ON (found.photo_id) found.vector::text
+SELECT DISTINCT ON (found.photo_id)
+    found.vector::text,
+    ARRAY(
+        SELECT c.vector::text
+        FROM library_cropembedding AS c
+        WHERE %(crops)s AND c.photo_id = found.photo_id AND c.space_id = %(space)s
+    ) AS parts
 FROM (
     SELECT min(photo_id) AS low, max(photo_id) AS high
     FROM library_photoembedding
