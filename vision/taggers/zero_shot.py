@@ -19,8 +19,9 @@ some words are near every picture. So confidence is measured against 187 everyda
 3. ``confidence = 1 / (1 + exp(-(z - MIDDLE) / WIDTH))``.
 
 With the default threshold of 0.5 a word must stand MIDDLE spreads above the background, which an unrelated
-one of a normal distribution does three times in 100,000: one wrong tag in about 40 pictures for the list that
-comes with Heirloom. A missing tag is found by searching anyway, a wrong one is seen.
+one of a normal distribution does three times in 100,000; measured on random vectors, with the error of the
+spread, the 766 words that come with Heirloom give a wrong tag in one of 15 to 40 pictures. A missing tag is
+found by searching anyway, a wrong one is seen.
 """
 
 from __future__ import annotations
