@@ -73,6 +73,9 @@ class FilesLane:
                 hands.take_up(batch.ids)
                 upcoming = self._claim(pool)
                 finished += self._run_batch(batch, pool)
+                if upcoming is None:
+                    hands.put_down()
+                    upcoming = self._claim(pool)
                 batch = upcoming
         return finished
 

@@ -56,12 +56,15 @@ def claim(worker: Worker, states: Sequence[str], most: int) -> list[int]:
 
     A photo that outlived a worker is taken alone, so that one that kills its worker takes no other with it.
     """
+    return _claim(worker, states, most, suspects=False) or _claim(worker, states, 1, suspects=True)
+
+
+def _claim(worker: Worker, states: Sequence[str], most: int, *, suspects: bool) -> list[int]:
     free = Photo.objects.filter(state__in=states, lease_until__isnull=True).order_by("priority", "pk")
+    kind = Q(lost_leases__gt=0) if suspects else Q(lost_leases=0)
     with transaction.atomic():
-        locked = free.select_for_update(skip_locked=True, of=("self",))
-        ids = list(locked.filter(lost_leases=0).values_list("pk", flat=True)[:most])
-        if not ids:
-            ids = list(locked.values_list("pk", flat=True)[:1])
+        locked = free.filter(kind).select_for_update(skip_locked=True, of=("self",))
+        ids = list(locked.values_list("pk", flat=True)[:most])
         if ids:
             until = timezone.now() + timedelta(seconds=settings.LEASE_SECONDS)
             Photo.objects.filter(pk__in=ids).update(lease_until=until, leased_by=worker.name)
@@ -87,6 +90,7 @@ class Hands:
         self._worker = worker
         self._claimed: set[int] = set()
         self._taken_up: set[int] = set()
+        self._suspect = False
         self._renewed_at = time.monotonic()
 
     def keep(self) -> None:
@@ -99,10 +103,26 @@ class Hands:
         Photo.objects.filter(pk__in=self._claimed, leased_by=self._worker.name).update(lease_until=until)
 
     def claim(self, states: Sequence[str], most: int) -> list[int]:
-        """See ``claim``."""
-        ids = claim(self._worker, states, most)
+        """See ``claim``. With something in hand already this is a claim ahead, for fresh photos only.
+
+        A photo that outlived a worker is held with nothing beside it: if the worker died again, nobody could
+        tell which of the two it died over, and the good one would be set aside with the bad.
+        """
+        if self._suspect:
+            return []
+        ids = _claim(self._worker, states, most, suspects=False)
+        if not ids and not self._claimed:
+            ids = _claim(self._worker, states, 1, suspects=True)
+            self._suspect = bool(ids)
         self._claimed.update(ids)
         return ids
+
+    def put_down(self) -> None:
+        """Done with what was taken up: whatever of it is still held is given back."""
+        release(self._worker, sorted(self._taken_up))
+        self._claimed -= self._taken_up
+        self._taken_up = set()
+        self._suspect = False
 
     def take_up(self, photo_ids: Sequence[int]) -> None:
         """These are worked on now; those before are done with."""
@@ -123,6 +143,7 @@ class Hands:
             release(self._worker, sorted(self._claimed - lost))
         self._claimed.clear()
         self._taken_up = set()
+        self._suspect = False
 
 
 def _lose(worker: Worker, photo_ids: Collection[int]) -> None:

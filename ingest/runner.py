@@ -107,8 +107,11 @@ class ModelsLane:
                 hands.take_up(list(batch.items))
                 upcoming = self._claim(pool)
                 finished += self._run_batch(batch)
-                # What was put by just now could not be claimed ahead.
-                batch = upcoming or self._claim(pool)
+                if upcoming is None:
+                    # A suspect is held alone, and what was put by just now could not be claimed ahead.
+                    hands.put_down()
+                    upcoming = self._claim(pool)
+                batch = upcoming
             if batch:
                 batch.release()
         if not finished:
