@@ -18,8 +18,8 @@ from ingest.ledger import StepOutcome
 from ingest.models import StepRun
 from ingest.pipeline import QUICK_STATES, SLOW_STATES, steps, todays_engines
 from ingest.steps.base import ModelStep
+from ingest.switching import promote_complete
 from library.models import Photo
-from library.spaces import promote_complete
 from photos_project.logging import get_logger
 from vision.errors import EngineFailed, EngineUnavailable
 
@@ -115,8 +115,7 @@ class ModelsLane:
             if batch:
                 batch.release()
         if not finished:
-            failed = StepRun.objects.filter(step=StepRun.Step.EMBEDDINGS, status=StepRun.Status.FAILED)
-            promote_complete(given_up=failed.values("photo"))
+            promote_complete()
         return finished
 
     def _claim(self, pool: ThreadPoolExecutor) -> Batch | None:

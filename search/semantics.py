@@ -105,14 +105,16 @@ class Meaning:
 def understand(text: str) -> Meaning | Notice:
     """The vector of a text, or the reason why there is none and what helps.
 
-    Vectors are comparable only when the embedder that is live writes into the space that is active.
+    Vectors are comparable only within a space: a text is embedded by the model that the active space was
+    filled by, also when the settings name another one by now.
     """
     try:
-        embedder = engines.registry().text_embedder()
+        registry = engines.registry()
         space = EmbeddingSpace.objects.active(EmbeddingSpace.Kind.IMAGE)
-        problem = _problem(embedder, space)
-        if space is None or problem is not None:
-            return problem or _NO_PHOTOS
+        if space is None:
+            registry.text_embedder()  # without a model, that is what has to be said
+            return _NO_PHOTOS
+        embedder = registry.text_embedder_for(space.info, space.source)
         vector = embedder.embed_texts([text])[0]
         scale = _scale(space, _references(embedder), crops=settings.LOCAL_CROPS)
     except EngineUnavailable as error:
@@ -125,19 +127,6 @@ def understand(text: str) -> Meaning | Notice:
 _NO_PHOTOS = Notice(
     "Searching by meaning is off: no photo was looked at by the model yet.", "Run `manage.py process`."
 )
-
-
-def _problem(embedder: TextEmbedder, space: EmbeddingSpace | None) -> Notice | None:
-    if space is None:
-        return _NO_PHOTOS
-    live = embedder.space
-    if (live.engine, live.model, live.dimensions) == (space.engine, space.model, space.dimensions):
-        return None
-    return Notice(
-        f"Searching by meaning is off: the photos were looked at by {space.engine}/{space.model}, "
-        f"but {live.engine}/{live.model} is what runs now.",
-        "Run `manage.py process` to look at them again, or set the former model.",
-    )
 
 
 # Of the last embedder only, and without holding on to it: a model that was replaced can be let go.

@@ -92,6 +92,12 @@ def _drop(space_id: int) -> None:
         cursor.execute(f"DROP INDEX CONCURRENTLY IF EXISTS {_PREFIX}{space_id:d}")
 
 
+def forget_index(space_id: int) -> None:
+    """Drop the index of a space that goes away; inside a transaction, with a short lock on the vectors."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"DROP INDEX IF EXISTS {_PREFIX}{space_id:d}")
+
+
 def _drop_orphan(space_id: int) -> SpaceReport:
     _drop(space_id)
     return SpaceReport(f"space {space_id}", 0, "dropped", "the space is gone")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import threading
 import weakref
-from collections.abc import Callable, Sequence
-from typing import TypeVar
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
 
 from vision import choice
 from vision.config import EngineConfig
@@ -22,12 +22,15 @@ from vision.ports import (
     TextEmbedder,
     TextReader,
 )
-from vision.results import EngineStatus
+from vision.remembered import former_embedder, remember
+from vision.results import EngineStatus, SpaceInfo
 
 #: The ports of every installation. ``describer`` is one more where the configuration asks for descriptions.
 PORTS = ("embedder", "tagger", "reader", "faces", "hasher")
 
 E = TypeVar("E", bound=Engine)
+
+_FORMER = "former embedder"
 
 
 class Registry:
@@ -52,6 +55,31 @@ class Registry:
     def text_embedder(self) -> TextEmbedder:
         """The same engine as the image embedder; it loads only what texts need."""
         return self._embedder()
+
+    def text_embedder_for(self, space: SpaceInfo, source: Mapping[str, Any]) -> TextEmbedder:
+        """The embedder that a space was filled by: today's, or a former one (see ``vision.remembered``).
+
+        ``source`` is what ``embedder_source`` said when the space was filled. A former one is kept as long as
+        it is asked for. Raises EngineUnavailable when neither can be had.
+        """
+        try:
+            live = self._embedder()
+        except EngineUnavailable as error:
+            problem = error
+        else:
+            if live.space == space:
+                with self._lock:
+                    self._engines.pop(_FORMER, None)
+                return live
+            problem = _gone(space, source, live.space)
+        former = former_embedder(space, source, self.config)
+        if former is None:
+            raise problem
+        return self._keep(_FORMER, former)
+
+    def embedder_source(self) -> dict[str, str]:
+        """What today's embedder was chosen by, to be kept with what it writes."""
+        return remember(self.config)
 
     def tagger(self, vocabulary: Sequence[str]) -> Tagger:
         """The tagger of the configuration: RAM++, which brings its words, or zero-shot for these words.
@@ -125,7 +153,9 @@ class Registry:
 
     def _current(self, port: str, make: Callable[[], E]) -> E:
         """The kept engine when its identity is still today's, otherwise a new one (its models load later)."""
-        fresh = make()
+        return self._keep(port, make())
+
+    def _keep(self, port: str, fresh: E) -> E:
         with self._lock:
             kept = self._engines.get(port)
             if isinstance(kept, type(fresh)) and kept.engine_id == fresh.engine_id:
@@ -141,6 +171,16 @@ class Registry:
         _LEFT_BEHIND.append(self._engines)
         self._lock = threading.RLock()
         self._engines = {}
+
+
+def _gone(space: SpaceInfo, source: Mapping[str, Any], live: SpaceInfo) -> EngineUnavailable:
+    where = source.get("clip_onnx_dir") or source.get("openclip_checkpoint") or source.get("openclip_model")
+    looked_for = f" ({where})" if where else ""
+    return EngineUnavailable(
+        f"the photos were looked at by {space.engine}/{space.model}, whose files are not here any "
+        f"more{looked_for}, and {live.engine}/{live.model} has not seen all of them yet.",
+        "Put the files back, or let `manage.py process` go on: the new model answers when it is through.",
+    )
 
 
 _ALL: weakref.WeakSet[Registry] = weakref.WeakSet()

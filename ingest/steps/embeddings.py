@@ -60,7 +60,13 @@ class EmbeddingsStep:
 
     def save(self, results: dict[int, PhotoVectors]) -> None:
         """Insert or replace the vectors."""
-        space = space_for(EmbeddingSpace.Kind.IMAGE, registry().image_embedder().space)
+        embedder = registry().image_embedder()
+        space = space_for(
+            EmbeddingSpace.Kind.IMAGE,
+            embedder.space,
+            written_by=embedder.engine_id,
+            source=registry().embedder_source(),
+        )
         PhotoEmbedding.objects.bulk_create(
             [
                 PhotoEmbedding(photo_id=photo_id, space=space, vector=found.whole)

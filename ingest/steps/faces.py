@@ -20,6 +20,7 @@ class SeenFaces:
     """The faces of one picture, and the space their vectors are of."""
 
     space: SpaceInfo
+    engine_id: str
     faces: list[DetectedFace]
 
 
@@ -46,12 +47,13 @@ class FacesStep:
         """The faces of each picture, with their space: better weights may arrive before they are saved."""
         engine = registry().faces()
         found = engine.analyze([item.image for item in items])
-        return [SeenFaces(engine.space, faces) for faces in found]
+        return [SeenFaces(engine.space, engine.engine_id, faces) for faces in found]
 
     def save(self, results: dict[int, SeenFaces]) -> None:
         """Replace the photos' faces; labelled ones keep their labels."""
-        by_space: dict[SpaceInfo, dict[int, list[DetectedFace]]] = {}
+        by_engine: dict[tuple[SpaceInfo, str], dict[int, list[DetectedFace]]] = {}
         for photo_id, seen in results.items():
-            by_space.setdefault(seen.space, {})[photo_id] = seen.faces
-        for info, found in by_space.items():
-            replace_faces(space=space_for(EmbeddingSpace.Kind.FACE, info), found=found)
+            by_engine.setdefault((seen.space, seen.engine_id), {})[photo_id] = seen.faces
+        for (info, engine_id), found in by_engine.items():
+            space = space_for(EmbeddingSpace.Kind.FACE, info, written_by=engine_id)
+            replace_faces(space=space, found=found)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from django.conf import settings
@@ -157,7 +158,10 @@ PORTS = {
 
 
 class Engines:
-    """Stands in for ``vision.registry.Registry``. ``absent`` names the ports whose weights are not there."""
+    """Stands in for ``vision.registry.Registry``. ``absent`` names the ports whose weights are not there.
+
+    ``gone`` names former models whose files are not there any more.
+    """
 
     def __init__(self) -> None:
         self.embedder_fake = FakeEmbedder()
@@ -167,6 +171,7 @@ class Engines:
         self.hasher_fake = FakeHasher()
         self.describer_fake = FakeDescriber()
         self.absent: set[str] = set()
+        self.gone: set[str] = set()
 
     def image_embedder(self) -> FakeEmbedder:
         self._need("embedder")
@@ -174,6 +179,14 @@ class Engines:
 
     def text_embedder(self) -> FakeEmbedder:
         return self.image_embedder()
+
+    def text_embedder_for(self, space: SpaceInfo, source: Mapping[str, Any]) -> FakeEmbedder:
+        if self.image_embedder().space != space and space.model in self.gone:
+            raise EngineUnavailable(f"{space.engine}/{space.model} is gone.", "Put it back.")
+        return self.embedder_fake
+
+    def embedder_source(self) -> dict[str, str]:
+        return {"embedder": "fake", "version": self.embedder_fake.version}
 
     def tagger(self, vocabulary: Sequence[str]) -> FakeTagger:
         self._need("embedder")

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from ingest.console import PRIORITIES
 from ingest.files_lane import FilesLane
@@ -13,6 +15,8 @@ from ingest.models import ScanSession, StepRun
 from ingest.roots import register_folder, scan
 from ingest.runner import never
 from library.models import Photo, PhotoFile
+from library.storage import rendition_path
+from vision.imaging.open import load_rgb
 from vision.tests.imaging_support import encoded, noise, oriented, quarters
 
 NO_JPEG = b"\xff\xd8\xff\xe0 this is no picture"
@@ -81,6 +85,17 @@ class Album:
             for path in sorted(self.folder.rglob("*"))
             if path.is_file()
         }
+
+
+def fail_on(photo: Photo, error: BaseException) -> Callable[[Any], None]:
+    """A hook for a fake engine that raises when this photo's picture is among those looked at."""
+    own = float(load_rgb(rendition_path(photo.sha256 or "", "preview")).mean())
+
+    def hook(images: Any) -> None:
+        if any(abs(float(image.mean()) - own) < 1e-6 for image in images):
+            raise error
+
+    return hook
 
 
 def steps_of(photo: Photo) -> dict[str, str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -11,10 +10,8 @@ from ingest import leases
 from ingest.files_lane import FilesLane
 from ingest.runner import ModelsLane
 from ingest.tests.engines import Engines
-from ingest.tests.pictures import Album, states
+from ingest.tests.pictures import Album, fail_on, states
 from library.models import Photo
-from library.storage import rendition_path
-from vision.imaging.open import load_rgb
 
 pytestmark = pytest.mark.django_db
 
@@ -54,17 +51,6 @@ def deaths(lane: Any) -> int:
             return died
 
 
-def crash_on(photo: Photo) -> Callable[[Any], None]:
-    """A hook that dies when this photo's picture is among those looked at."""
-    bad = float(load_rgb(rendition_path(photo.sha256 or "", "preview")).mean())
-
-    def crash(images: Any) -> None:
-        if any(abs(float(image.mean()) - bad) < 1e-6 for image in images):
-            raise Killed
-
-    return crash
-
-
 @pytest.mark.parametrize(("culprit", "batch"), [(0, 3), (3, 1), (3, 32), (5, 3)])
 def test_of_many_photos_only_the_one_that_kills_is_set_aside(
     album: Album, engines: Engines, mortal: None, culprit: int, batch: int
@@ -73,7 +59,7 @@ def test_of_many_photos_only_the_one_that_kills_is_set_aside(
         album.put(f"{seed}.jpg", seed)
     album.scan()
     album.read()
-    engines.hasher_fake.before = crash_on(album.photo(f"{culprit}.jpg"))
+    engines.hasher_fake.before = fail_on(album.photo(f"{culprit}.jpg"), Killed())
     assert deaths(lambda: ModelsLane(batch_size=batch)) == leases.MOST_LOST_LEASES
     ended = states()
     assert ended.pop(f"{culprit}.jpg") == State.FAILED
@@ -90,7 +76,7 @@ def test_a_new_batch_that_dies_does_not_count_against_those_that_wait_their_turn
     album.read()
     good = album.photo("0.jpg")
     Photo.objects.filter(pk=good.pk).update(lost_leases=leases.MOST_LOST_LEASES - 1)
-    engines.hasher_fake.before = crash_on(album.photo("1.jpg"))
+    engines.hasher_fake.before = fail_on(album.photo("1.jpg"), Killed())
     deaths(lambda: ModelsLane(batch_size=32))
     assert states() == {"0.jpg": State.COMPLETED, "1.jpg": State.FAILED} | {
         f"{n}.jpg": State.COMPLETED for n in (2, 3)

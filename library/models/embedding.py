@@ -7,6 +7,7 @@ from django.db.models import Q
 from pgvector.django import VectorField
 
 from library.models.photo import Photo
+from vision.results import SpaceInfo
 
 
 class EmbeddingSpaceQuerySet(models.QuerySet["EmbeddingSpace"]):
@@ -38,6 +39,16 @@ class EmbeddingSpace(models.Model):
     model = models.CharField(max_length=200)
     dimensions = models.PositiveSmallIntegerField()
     status = models.CharField(max_length=10, choices=Status, default=Status.BUILDING)
+    source = models.JSONField(
+        default=dict, help_text="By which settings its embedder was chosen, to make it again for texts."
+    )
+    written_by = models.CharField(
+        max_length=300, blank=True, help_text="The engine that wrote last, as the ledger names it."
+    )
+    promotes = models.BooleanField(
+        default=True,
+        help_text="Takes over by itself once it is complete. Not after somebody switched away from it.",
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     objects = EmbeddingSpaceQuerySet.as_manager()
@@ -52,6 +63,11 @@ class EmbeddingSpace(models.Model):
 
     def __str__(self) -> str:
         return f"{self.engine}/{self.model} ({self.dimensions}-d {self.kind})"
+
+    @property
+    def info(self) -> SpaceInfo:
+        """As the engines name it."""
+        return SpaceInfo(engine=self.engine, model=self.model, dimensions=self.dimensions)
 
 
 class PhotoEmbedding(models.Model):

@@ -8,8 +8,7 @@ import pytest
 from django.db import connections
 
 from library.models import EmbeddingSpace
-from library.spaces import activate, promote_complete, space_for
-from library.tests.factories import add_embedding, make_photo
+from library.spaces import activate, space_for
 from vision.results import SpaceInfo
 
 pytestmark = pytest.mark.django_db
@@ -17,12 +16,6 @@ pytestmark = pytest.mark.django_db
 Kind = EmbeddingSpace.Kind
 OLD = SpaceInfo("onnx_clip", "old@1", 4)
 NEW = SpaceInfo("onnx_clip", "new@1", 8)
-VECTORS = {4: [1.0, 0, 0, 0], 8: [0, 1.0, 0, 0, 0, 0, 0, 0]}
-
-
-def fill(space: EmbeddingSpace, *photos: object) -> None:
-    for photo in photos:
-        add_embedding(photo, VECTORS[space.dimensions], space)  # type: ignore[arg-type]
 
 
 def statuses() -> dict[str, str]:
@@ -58,44 +51,32 @@ def test_activating_a_space_retires_the_one_before_and_leaves_other_kinds_alone(
     assert EmbeddingSpace.objects.active(Kind.IMAGE) == new
 
 
-def test_a_new_space_takes_over_when_it_has_every_photo_of_the_old() -> None:
-    first, second = make_photo(), make_photo()
+def test_an_engine_that_comes_back_fills_its_space_again() -> None:
     old, new = space_for(Kind.IMAGE, OLD), space_for(Kind.IMAGE, NEW)
-    fill(old, first, second)
-    fill(new, first)
-    promote_complete()
-    assert statuses() == {"old@1": "active", "new@1": "building"}
-    fill(new, second)
-    promote_complete()
-    assert statuses() == {"old@1": "retired", "new@1": "active"}
-
-
-def test_a_photo_the_new_engine_fails_on_does_not_hold_it_up() -> None:
-    first, second = make_photo(), make_photo()
-    old, new = space_for(Kind.IMAGE, OLD), space_for(Kind.IMAGE, NEW)
-    fill(old, first, second)
-    fill(new, first)
-    promote_complete(given_up=[second.pk])
-    assert statuses() == {"old@1": "retired", "new@1": "active"}
-
-
-def test_an_engine_that_comes_back_answers_again() -> None:
-    photo = make_photo()
-    old, new = space_for(Kind.IMAGE, OLD), space_for(Kind.IMAGE, NEW)
-    fill(old, photo)
-    fill(new, photo)
-    promote_complete()
+    activate(new)
     again = space_for(Kind.IMAGE, OLD)
     assert (again.pk, again.status) == (old.pk, "building")
-    promote_complete()
-    assert statuses() == {"old@1": "active", "new@1": "retired"}
+    assert EmbeddingSpace.objects.active(Kind.IMAGE) == new
 
 
-def test_faces_are_never_switched_by_themselves() -> None:
-    space_for(Kind.FACE, OLD)
-    space_for(Kind.FACE, NEW)
-    promote_complete()
-    assert statuses() == {"old@1": "active", "new@1": "building"}
+def test_what_was_switched_away_from_by_hand_is_marked() -> None:
+    old, new = space_for(Kind.IMAGE, OLD), space_for(Kind.IMAGE, NEW)
+    activate(new, by_hand=True)
+    old.refresh_from_db()
+    assert not old.promotes
+    activate(old)
+    assert EmbeddingSpace.objects.filter(promotes=True).count() == 2
+
+
+def test_a_space_keeps_what_its_engine_was_chosen_by() -> None:
+    space_for(Kind.IMAGE, OLD, written_by="a/1", source={"embedder": "x"})
+    space_for(Kind.IMAGE, OLD)
+    space = EmbeddingSpace.objects.get()
+    assert (space.written_by, space.source) == ("a/1", {"embedder": "x"})
+    space_for(Kind.IMAGE, OLD, written_by="a/2", source={"embedder": "y"})
+    space.refresh_from_db()
+    assert (space.written_by, space.source) == ("a/2", {"embedder": "y"})
+    assert space.info == OLD
 
 
 @pytest.mark.django_db(transaction=True)

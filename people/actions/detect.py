@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 
 from django.db import transaction
+from django.db.models import Q
 
 from library.models import EmbeddingSpace
 from people.models import Face
@@ -15,6 +16,8 @@ SAME_ENGINE_OVERLAP = 0.5
 #: Detectors draw a face differently: dlib's square from brows to chin covers half of a box from hair to chin.
 #: Faces of two people in one photo hardly share a tenth.
 OTHER_ENGINE_OVERLAP = 0.3
+#: Faces that nobody said anything about: a look with another engine may replace them.
+UNSPOKEN = Q(labels__isnull=True, prototype__isnull=True, cover_of__isnull=True)
 
 
 @transaction.atomic
@@ -46,8 +49,7 @@ def replace_faces(*, space: EmbeddingSpace, found: dict[int, list[DetectedFace]]
 @transaction.atomic
 def forget_faces(*, photo_ids: Collection[int]) -> None:
     """Delete the photos' faces but for those that somebody said something about."""
-    faces = Face.objects.filter(photo_id__in=photo_ids)
-    faces.filter(labels__isnull=True, prototype__isnull=True, cover_of__isnull=True).delete()
+    Face.objects.filter(UNSPOKEN, photo_id__in=photo_ids).delete()
 
 
 def _row(photo_id: int, space: EmbeddingSpace, face: DetectedFace) -> Face:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -57,6 +57,12 @@ class SmallRegistry:
         if self.embedder is None:
             raise EngineUnavailable("There is no CLIP model.", "Set CLIP_ONNX_DIR.")
         return self.embedder
+
+    def text_embedder_for(self, space: SpaceInfo, source: Mapping[str, Any]) -> SmallEmbedder:
+        if self.text_embedder().space != space:
+            reason = f"the photos were looked at by {space.engine}/{space.model}."
+            raise EngineUnavailable(reason, "Put the files back.")
+        return self.text_embedder()
 
 
 @pytest.fixture
