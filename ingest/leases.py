@@ -159,7 +159,7 @@ def recover() -> int:
     Returns the number of photos freed.
     """
     held = Photo.objects.filter(lease_until__isnull=False)
-    dead = [name for name in held.values_list("leased_by", flat=True).distinct() if _is_dead(name)]
+    dead = [name for name in held.values_list("leased_by", flat=True).distinct() if is_dead(name)]
     lost = Q(leased_by__in=dead) | Q(lease_until__lt=timezone.now())
     freed = held.filter(lost).update(lease_until=None, leased_by="", lost_leases=F("lost_leases") + 1)
     if freed:
@@ -179,7 +179,8 @@ def _set_aside() -> None:
         logger.error("photo.set_aside", photo=pk, state=state)
 
 
-def _is_dead(name: str) -> bool:
+def is_dead(name: str) -> bool:
+    """Whether the worker of this name ran on this host and its process is gone."""
     host, _, rest = name.rpartition(":")[0].rpartition(":")
     started = name.rpartition(":")[2]
     if host != socket.gethostname() or not rest.isdigit() or not started.isdigit():

@@ -45,6 +45,22 @@ class ScanSession(models.Model):
         return f"Scan {self.pk} of {self.root}"
 
 
+class WorkerReport(models.Model):
+    """What a worker process of the models lane holds in memory; the newest report only."""
+
+    worker = models.CharField(max_length=200, unique=True, help_text="Host, process and its start.")
+    process_mib = models.PositiveIntegerField(help_text="Resident memory of the process.")
+    engines = models.JSONField(default=list, help_text="What is loaded: seconds, MiB, device, precision.")
+    gpus = models.JSONField(default=list, help_text="The cards of its machine: MiB in use and in all.")
+    at = models.DateTimeField()
+
+    class Meta:
+        ordering = ("worker",)
+
+    def __str__(self) -> str:
+        return f"{self.worker}: {self.process_mib} MiB"
+
+
 class StepRun(models.Model):
     """The ledger: what one step did to one photo, with which engine. Written by ``ingest.runner`` only."""
 

@@ -9,9 +9,11 @@ from typing import Any
 from django.db.models import Avg, Count, Q, QuerySet, Sum
 from django.utils import timezone
 
+from ingest import reports
 from ingest.models import ScanSession, StepRun
 from ingest.pipeline import switched_off
 from ingest.states import PIPELINE
+from ingest.switching import unusual
 from library.engines import registry
 from library.models import Photo, TagMapping
 from vision.results import EngineStatus
@@ -116,6 +118,11 @@ def engines() -> list[EngineStatus]:
     return registry().status(TagMapping.objects.vocabulary())
 
 
+def spaces() -> list[dict[str, Any]]:
+    """Vector spaces with which not all is as usual, each with a sentence about it."""
+    return [state.as_data() for state in unusual()]
+
+
 def failures(most: int = 100) -> list[dict[str, str]]:
     """Photos that failed, with their files and the reason."""
     failed = Photo.objects.filter(state=Photo.State.FAILED).prefetch_related("files").order_by("-pk")[:most]
@@ -135,10 +142,14 @@ def latest_skips(most: int = 100) -> list[dict[str, str]]:
 def summary() -> dict[str, Any]:
     """Everything above as plain data: what ``--json`` prints."""
     now = progress()
+    memory = reports.reports()
     return {
         "photos": {"total": now.total, **now.by_state},
         "steps": {row.pop("step"): row for row in steps()},
         "engines": [asdict(engine) for engine in engines()],
+        "memory": memory,
+        "spaces": spaces(),
+        "warnings": reports.warnings(memory),
         "failed": failures(1000),
         "skipped": latest_skips(1000),
     }

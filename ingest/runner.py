@@ -17,6 +17,7 @@ from ingest.leases import Worker
 from ingest.ledger import StepOutcome
 from ingest.models import StepRun
 from ingest.pipeline import QUICK_STATES, SLOW_STATES, steps, todays_engines
+from ingest.reports import Reporter
 from ingest.steps.base import ModelStep
 from ingest.switching import promote_complete
 from library.models import Photo
@@ -91,6 +92,7 @@ class ModelsLane:
         self._check_stale = check_stale
         self._worker = Worker.this_process()
         self._hands = leases.Hands(self._worker)
+        self._reporter = Reporter(self._worker)
         self._should_stop = should_stop
         self._on_progress = on_progress
         self._batch_size = batch_size or settings.BATCH_SIZE
@@ -114,6 +116,8 @@ class ModelsLane:
                 batch = upcoming
             if batch:
                 batch.release()
+        self._reporter.tell(now=True)
+        self._reporter.tidy()
         if not finished:
             promote_complete()
         return finished
@@ -170,6 +174,7 @@ class ModelsLane:
             if self._should_stop():
                 break
             self._hands.keep()
+            self._reporter.tell()
             _compute(step, due[start : start + step.chunk], batch, outcome)
         return outcome
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 from django.db import transaction
 from django.db.models import QuerySet
@@ -77,6 +78,10 @@ class SpaceState:
             f"`manage.py switch_space {self.id}`."
         )
 
+    def as_data(self) -> dict[str, Any]:
+        """All of it, for JSON."""
+        return asdict(self) | {"filled": self.filled, "sentence": self.sentence}
+
     def _behind(self) -> str:
         if self.kind == Kind.FACE:
             return ""  # a newer space is building, and that is told
@@ -110,12 +115,12 @@ def state_of(space: EmbeddingSpace) -> SpaceState:
     )
 
 
-def news() -> list[str]:
-    """A sentence for each space that a person has to know something about."""
+def unusual() -> list[SpaceState]:
+    """The spaces that a person has to know something about; ``sentence`` says what."""
     told = EmbeddingSpace.objects.exclude(status=Status.RETIRED).order_by("kind", "pk")
     # The usual case costs no counting: today's engine writes into the space that answers.
-    unusual = [space for space in told if space.status != Status.ACTIVE or not _is_todays(space)]
-    return [sentence for space in unusual if (sentence := state_of(space).sentence)]
+    found = [space for space in told if space.status != Status.ACTIVE or not _is_todays(space)]
+    return [state for state in map(state_of, found) if state.sentence]
 
 
 def promote_complete() -> None:

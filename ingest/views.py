@@ -9,6 +9,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from ingest import progress as books
+from ingest import reports
 from ingest.models import ScanSession
 from library.access import photos_for
 from library.models import Photo, PhotoQuerySet
@@ -21,6 +22,10 @@ def status(request: HttpRequest) -> HttpResponse:
     """How the library stands. What names files is for the owner only."""
     context: dict[str, Any] = {"progress": books.progress(_countable(request)), "engines": books.engines()}
     context["steps"] = books.steps(_countable(request))
+    if _is_owner(request):
+        context["memory"] = reports.reports()
+        context["warnings"] = reports.warnings(context["memory"])
+        context["spaces"] = books.spaces()
     if getattr(request.user, "is_staff", False):
         failed = Photo.objects.filter(state=Photo.State.FAILED)
         context["failure_count"] = failed.count()
@@ -40,8 +45,9 @@ def progress(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def stats(request: HttpRequest) -> JsonResponse:
-    """Photos by state, steps by status, engines."""
+    """Photos by state, steps by status, engines; for the owner also memory, spaces and warnings."""
     now = books.progress(_countable(request))
+    memory = reports.reports() if _is_owner(request) else []
     return JsonResponse(
         {
             "photos": {"total": now.total, **now.by_state},
@@ -51,10 +57,17 @@ def stats(request: HttpRequest) -> JsonResponse:
             "seconds_left": now.seconds_left,
             "steps": books.steps(_countable(request)),
             "engines": {engine.port: engine.live for engine in books.engines()},
+            "memory": memory,
+            "spaces": books.spaces() if _is_owner(request) else [],
+            "warnings": reports.warnings(memory),
         }
     )
 
 
 def _countable(request: HttpRequest) -> PhotoQuerySet | None:
     """The owner's numbers are about everything; a member's about what they may see."""
-    return None if getattr(request.user, "is_superuser", False) else photos_for(request.user)
+    return None if _is_owner(request) else photos_for(request.user)
+
+
+def _is_owner(request: HttpRequest) -> bool:
+    return bool(getattr(request.user, "is_superuser", False))

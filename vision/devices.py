@@ -1,16 +1,10 @@
-"""Where the engines run: processor or graphics card, how many threads, how much memory they hold."""
+"""Where the engines run: processor or graphics card, how many threads."""
 
 from __future__ import annotations
 
 import os
-import shutil
-import subprocess
-from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-import psutil
 
 from vision.config import EngineConfig
 from vision.errors import EngineUnavailable
@@ -18,16 +12,7 @@ from vision.weights import check_file
 
 CUDA_PROVIDER = "CUDAExecutionProvider"
 CPU_PROVIDER = "CPUExecutionProvider"
-MEBIBYTE = 1024 * 1024
 _CGROUP_QUOTA = Path("/sys/fs/cgroup/cpu.max")
-
-
-@dataclass(frozen=True, slots=True)
-class MemoryReport:
-    """Memory in MiB: of this process, and of the cards (empty without a card)."""
-
-    process_mib: int
-    gpus: tuple[str, ...] = ()
 
 
 def usable_cpus() -> int:
@@ -87,6 +72,11 @@ def onnx_providers(config: EngineConfig) -> list[str]:
     return [CPU_PROVIDER]
 
 
+def device_name(provider: str) -> str:
+    """ONNX Runtime's execution provider as people say it: ``cpu``, ``cuda``, ``openvino``."""
+    return provider.removesuffix("ExecutionProvider").lower()
+
+
 def session_options(config: EngineConfig, *, arena: bool = True) -> Any:
     """``onnxruntime.SessionOptions`` of every session here: our threads, which sleep while they wait, no log.
 
@@ -134,28 +124,8 @@ def require_device(session: Any, config: EngineConfig) -> None:
         raise _no_cuda("the CUDA provider could not start")
 
 
-def memory_report() -> MemoryReport:
-    """Memory held now, for the status page."""
-    resident = psutil.Process().memory_info().rss
-    return MemoryReport(process_mib=resident // MEBIBYTE, gpus=tuple(_gpu_lines()))
-
-
 def _no_cuda(why: str) -> EngineUnavailable:
     return EngineUnavailable(
         f"DEVICE=cuda is set, but {why}.",
         "Set DEVICE=auto or DEVICE=cpu, or replace onnxruntime by onnxruntime-gpu (never install both).",
     )
-
-
-def _gpu_lines() -> Sequence[str]:
-    """``name: used of total MiB`` a card, from the driver's own tool; nothing when there is none."""
-    tool = shutil.which("nvidia-smi")
-    if tool is None:
-        return ()
-    query = [tool, "--query-gpu=name,memory.used,memory.total", "--format=csv,noheader,nounits"]
-    try:
-        answer = subprocess.run(query, capture_output=True, text=True, timeout=10, check=True)  # noqa: S603
-    except (OSError, subprocess.SubprocessError):
-        return ()
-    rows = (line.split(", ") for line in answer.stdout.splitlines())
-    return [f"{row[0]}: {row[1]} of {row[2]} MiB" for row in rows if len(row) == 3]

@@ -19,6 +19,16 @@ class Engine(Protocol):
 
 
 @runtime_checkable
+class Described(Protocol):
+    """An engine that tells where it runs; found out without loading it."""
+
+    @property
+    def details(self) -> dict[str, str]:
+        """``device`` (cpu, cuda …) and, where there is a choice, ``precision`` (fp32, fp16 …)."""
+        ...
+
+
+@runtime_checkable
 class ImageEmbedder(Engine, Protocol):
     """Pictures to unit vectors."""
 

@@ -8,10 +8,11 @@ import weakref
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
-from vision import choice
+from vision import choice, memory
 from vision.config import EngineConfig
 from vision.errors import EngineUnavailable
 from vision.ports import (
+    Described,
     Describer,
     Embedder,
     Engine,
@@ -68,8 +69,7 @@ class Registry:
             problem = error
         else:
             if live.space == space:
-                with self._lock:
-                    self._engines.pop(_FORMER, None)
+                self._let_go_of_former()
                 return live
             problem = _gone(space, source, live.space)
         former = former_embedder(space, source, self.config)
@@ -128,11 +128,14 @@ class Registry:
         try:
             if port == "tagger" and vocabulary is None and self.config.tagger == "zero_shot":
                 engine_id = f"zero_shot/{self._embedder().engine_id}"
+                engine: Engine = self._embedder()
             else:
-                engine_id = self._engine(port, vocabulary).engine_id
+                engine = self._engine(port, vocabulary)
+                engine_id = engine.engine_id
+            details = engine.details if isinstance(engine, Described) else {}
         except EngineUnavailable as error:
             return EngineStatus(port=port, engine="", live=False, reason=error.reason, remedy=error.remedy)
-        return EngineStatus(port=port, engine=engine_id, live=True)
+        return EngineStatus(port=port, engine=engine_id, live=True, details=details)
 
     def _engine(self, port: str, vocabulary: Sequence[str] | None) -> Engine:
         if port == "tagger":
@@ -160,8 +163,16 @@ class Registry:
             kept = self._engines.get(port)
             if isinstance(kept, type(fresh)) and kept.engine_id == fresh.engine_id:
                 return kept
+            if kept is not None:
+                memory.forget(kept.engine_id)
             self._engines[port] = fresh
             return fresh
+
+    def _let_go_of_former(self) -> None:
+        with self._lock:
+            former = self._engines.pop(_FORMER, None)
+        if former is not None:
+            memory.forget(former.engine_id)
 
     def _forget(self) -> None:
         """In a forked child: new lock (the old one may be held by a thread that is gone), no engines.

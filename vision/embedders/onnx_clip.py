@@ -13,10 +13,11 @@ import numpy as np
 import numpy.typing as npt
 
 from vision.config import EngineConfig
-from vision.devices import onnx_providers, onnx_session
+from vision.devices import device_name, onnx_providers, onnx_session
 from vision.embedders.clip_folder import REMEDY, SMALL_FILES, ClipFolder, read_clip_folder
 from vision.embedders.tokenizer import ClipTokenizer
 from vision.errors import EngineFailed, EngineUnavailable
+from vision.memory import loading
 from vision.results import RGBImage, SpaceInfo, Vectors
 from vision.weights import check_file
 
@@ -95,6 +96,11 @@ class OnnxClip:
         model = f"{self._folder.name}@{self._folder.fingerprint}"
         return SpaceInfo(engine=ENGINE, model=model, dimensions=self._folder.dimensions)
 
+    @property
+    def details(self) -> dict[str, str]:
+        """The device that a tower is loaded on."""
+        return {"device": device_name(onnx_providers(self._config)[0])}
+
     def embed_images(self, images: Sequence[RGBImage]) -> Vectors:
         """[N] upright RGB images to float32 [N, D], unit rows. Raises EngineFailed when one has no vector."""
         if not images:
@@ -113,7 +119,7 @@ class OnnxClip:
         if self._visual is None:
             with self._visual_lock:
                 if self._visual is None:
-                    tower = _load_tower(self._folder.visual_model, self._folder, self._config)
+                    tower = self._load(self._folder.visual_model, "image tower")
                     size = self._folder.preprocess
                     _check_shape(tower, (3, size.height, size.width), "visual/preprocess_cfg.json")
                     self._visual = tower
@@ -123,10 +129,16 @@ class OnnxClip:
         if self._textual is None:
             with self._textual_lock:
                 if self._textual is None:
-                    tower = _load_tower(self._folder.textual_model, self._folder, self._config)
+                    tower = self._load(self._folder.textual_model, "text tower")
                     _check_shape(tower, (self._folder.context_length,), "config.json")
                     self._textual = tower, ClipTokenizer(self._folder)
         return self._textual
+
+    def _load(self, model: Path, part: str) -> _Tower:
+        with loading(self.engine_id, part) as details:
+            tower = _load_tower(model, self._folder, self._config)
+            details["device"] = device_name(tower.session.get_providers()[0])
+        return tower
 
     def _nothing(self) -> Vectors:
         return np.zeros((0, self._folder.dimensions), dtype=np.float32)

@@ -25,6 +25,7 @@ from vision.errors import EngineFailed, EngineUnavailable
 from vision.faces.parts import fraction_box, fraction_points, large_enough, left_to_right, unit
 from vision.faces.pose import eye_nose_yaw
 from vision.faces.quality import QUALITY_VERSION, DetectionScale, face_quality
+from vision.memory import loading
 from vision.results import DetectedFace, Pose, RGBImage, SpaceInfo
 
 ENGINE = "dlib"
@@ -76,11 +77,17 @@ class DlibFaces:
         """128 dimensions."""
         return SpaceInfo(engine=ENGINE, model=MODEL, dimensions=DIMENSIONS)
 
+    @property
+    def details(self) -> dict[str, str]:
+        """Always the processor: the wheels of dlib know no card."""
+        return {"device": "cpu"}
+
     def analyze(self, images: Sequence[RGBImage]) -> list[list[DetectedFace]]:
         """One list of faces a picture, left to right. Raises EngineFailed when dlib fails on one."""
         with self._lock:  # dlib's objects keep scratch memory
             if self._models is None:
-                self._models = _load(self._landmarks_path, self._recognizer_path)
+                with loading(self.engine_id, **self.details):
+                    self._models = _load(self._landmarks_path, self._recognizer_path)
             return [self._analyze_one(image, self._models) for image in images]
 
     def _analyze_one(self, image: RGBImage, models: _Models) -> list[DetectedFace]:

@@ -15,8 +15,9 @@ import numpy.typing as npt
 from PIL import Image
 
 from vision.config import EngineConfig
-from vision.devices import onnx_providers, onnx_session, thread_count
+from vision.devices import device_name, onnx_providers, onnx_session, thread_count
 from vision.errors import EngineFailed, EngineUnavailable
+from vision.memory import loading
 from vision.readers.reading_order import in_reading_order
 from vision.readers.script import language_of_script
 from vision.results import Box, PageText, RGBImage, TextBlock
@@ -60,6 +61,11 @@ class RapidOcrReader:
         """``rapidocr/<major.minor>-ppocrv6``."""
         return f"rapidocr/{_package_version()}-ppocrv6"
 
+    @property
+    def details(self) -> dict[str, str]:
+        """The device that the models are loaded on."""
+        return {"device": device_name(onnx_providers(self._config)[0])}
+
     def read(self, images: Sequence[RGBImage]) -> list[PageText]:
         """One PageText a picture, in reading order. Raises EngineFailed when a model fails on one."""
         return [self._read_one(image) for image in images]
@@ -82,7 +88,8 @@ class RapidOcrReader:
     def _run(self, bgr: npt.NDArray[np.uint8]) -> Any:
         with self._lock:  # the flags of a call are kept on RapidOCR's object
             if self._engine is None:
-                self._engine = _load(self._models, self._config)
+                with loading(self.engine_id, **self.details):
+                    self._engine = _load(self._models, self._config)
             return self._engine(
                 bgr,
                 use_det=True,

@@ -25,6 +25,7 @@ from vision.config import EngineConfig
 from vision.devices import thread_count
 from vision.embedders.preprocess import Preprocess
 from vision.errors import EngineFailed, EngineUnavailable
+from vision.memory import loading
 from vision.results import RGBImage, Tag
 from vision.taggers.ram_plus_checkpoint import RAM_PLUS, RamPlusShape, load_network
 from vision.taggers.ram_plus_tags import TAG_FILES, Language, RamTags, read_tags
@@ -166,8 +167,9 @@ class RamPlusTagger:
 
     def _load(self) -> RamPlusNetwork:
         device = torch_device(self._config)
-        dtype = _dtype(self._precision or ("fp32" if device == "cpu" else "fp16"))
-        network = load_network(self._checkpoint, self._shape, device=device, dtype=dtype)
+        precision: Precision = self._precision or ("fp32" if device == "cpu" else "fp16")
+        with loading(self.engine_id, device=device, precision=precision):
+            network = load_network(self._checkpoint, self._shape, device=device, dtype=_dtype(precision))
         if network.shape.tags != len(self._tags):
             raise EngineUnavailable(
                 f"{self._checkpoint} knows {network.shape.tags} tags, the tag files list {len(self._tags)}.",

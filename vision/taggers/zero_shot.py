@@ -36,7 +36,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vision.config import EngineConfig
-from vision.ports import Embedder
+from vision.ports import Described, Embedder
 from vision.results import RGBImage, Tag, Vectors
 from vision.taggers.prompts import BACKGROUND, prompts_for
 from vision.taggers.tag_list import read_tag_list
@@ -91,6 +91,11 @@ class ZeroShotTagger:
     def vocabulary(self) -> tuple[str, ...]:
         """All words looked for, each once however it is spelt, sorted."""
         return self._vocabulary
+
+    @property
+    def details(self) -> dict[str, str]:
+        """It runs where its embedder runs."""
+        return self._embedder.details if isinstance(self._embedder, Described) else {}
 
     def tag_images(self, images: Sequence[RGBImage]) -> list[list[Tag]]:
         """One list of tags a picture, most confident first."""

@@ -176,16 +176,6 @@ def test_a_containers_quota_counts(
     assert devices.thread_count(EngineConfig(model_cache_dir=tmp_path)) == cpus
 
 
-def test_memory_report(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    tool = tmp_path / "nvidia-smi"
-    tool.write_text("#!/bin/sh\necho 'Some Card, 1200, 24000'\n")
-    tool.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
-    report = devices.memory_report()
-    assert report.process_mib > 10
-    assert report.gpus == ("Some Card: 1200 of 24000 MiB",)
-
-
 def test_providers(tmp_path: Path) -> None:
     cpu = EngineConfig(model_cache_dir=tmp_path, device="cpu")
     assert devices.onnx_providers(cpu) == ["CPUExecutionProvider"]

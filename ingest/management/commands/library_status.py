@@ -29,12 +29,15 @@ class Command(BaseCommand):
         self._section(
             "Engines",
             [
-                f"{engine['port']:10} {engine['engine']}"
+                f"{engine['port']:10} {engine['engine']}{_where(engine['details'])}"
                 if engine["live"]
                 else f"{engine['port']:10} not live: {engine['reason']} {engine['remedy']}"
                 for engine in status["engines"]
             ],
         )
+        self._section("Warnings", status["warnings"])
+        self._section("Vectors", [space["sentence"] for space in status["spaces"]])
+        self._section("Memory", [line for report in status["memory"] for line in _memory(report)])
         self._section(
             "Steps",
             [
@@ -51,3 +54,22 @@ class Command(BaseCommand):
             self.stdout.write(self.style.MIGRATE_HEADING(title))
             for line in lines:
                 self.stdout.write(f"  {line}")
+
+
+def _where(details: dict[str, str]) -> str:
+    return f" on {', '.join(details.values())}" if details else ""
+
+
+def _memory(report: dict[str, Any]) -> list[str]:
+    """The lines of one worker: the process, its engines, the cards of its machine."""
+    lines = [f"{report['process_mib']:8,} MiB worker {report['worker']}"]
+    for load in report["engines"]:
+        on_card = f" and {load['gpu_mib']:,} MiB on the card" if load["gpu_mib"] else ""
+        lines.append(
+            f"{load['ram_mib']:8,} MiB{on_card} {load['engine']} {load['part']}".rstrip()
+            + f"{_where(load['details'])}, loaded in {load['seconds']} s"
+        )
+    return lines + [
+        f"{gpu['used_mib']:8,} of {gpu['total_mib']:,} MiB graphics card {gpu['name']}"
+        for gpu in report["gpus"]
+    ]

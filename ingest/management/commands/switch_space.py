@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
@@ -46,7 +45,7 @@ class Command(BaseCommand):
 
     def _list(self, found: list[SpaceState], *, as_json: bool) -> None:
         if as_json:
-            print_json(self, {"spaces": [asdict(state) for state in found]})
+            print_json(self, {"spaces": [state.as_data() for state in found]})
             return
         for state in found:
             self.stdout.write(
@@ -69,7 +68,7 @@ class Command(BaseCommand):
         space.refresh_from_db()
         state = state_of(space)
         if as_json:
-            print_json(self, {"switched_to": asdict(state), "before": str(before or "")})
+            print_json(self, {"switched_to": state.as_data(), "before": str(before or "")})
             return
         self.stdout.write(f"{space} answers from now on" + (f", in place of {before}." if before else "."))
         if not state.live:
