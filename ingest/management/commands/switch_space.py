@@ -9,6 +9,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from ingest.console import print_json
 from ingest.switching import SpaceState, SwitchRefused, drop, state_of, states, switch
 from library.models import EmbeddingSpace
+from search.vector_indexes import THRESHOLD, is_indexed
 
 KINDS = {"image": EmbeddingSpace.Kind.IMAGE, "faces": EmbeddingSpace.Kind.FACE}
 
@@ -76,7 +77,8 @@ class Command(BaseCommand):
                 "Today's engine writes into another space: new photos are not in this one until the settings "
                 "name its model again."
             )
-        self.stdout.write("Run `manage.py reindex_vectors` when the library has 20,000 photos or more.")
+        if space.kind == EmbeddingSpace.Kind.IMAGE and state.rows >= THRESHOLD and not is_indexed(space.pk):
+            self.stdout.write("Run `manage.py reindex_vectors`: searches read every vector until then.")
 
     def _drop(self, space: EmbeddingSpace, *, as_json: bool) -> None:
         name = str(space)
@@ -89,14 +91,16 @@ class Command(BaseCommand):
             self.stdout.write(f"{kept:,} faces that somebody said something about are kept.")
 
 
+def _names(space: EmbeddingSpace) -> set[str]:
+    """What a person may call it; the fingerprint behind ``@`` may be left out."""
+    names = {space.engine, space.model, f"{space.engine}/{space.model}"}
+    return {str(space.pk)} | names | {name.partition("@")[0] for name in names}
+
+
 def _find(wanted: str, kind: str) -> EmbeddingSpace:
-    """By number, by engine/model, or by a part of it that fits one space only."""
+    """The one space of this name."""
     spaces = EmbeddingSpace.objects.filter(kind=kind) if kind else EmbeddingSpace.objects.all()
-    found = [
-        space
-        for space in spaces.order_by("pk")
-        if wanted in (str(space.pk), f"{space.engine}/{space.model}", space.engine, space.model)
-    ]
+    found = [space for space in spaces.order_by("pk") if wanted in _names(space)]
     if len(found) == 1:
         return found[0]
     names = ", ".join(f"{space.pk} ({space})" for space in (found or spaces.order_by("pk")))
