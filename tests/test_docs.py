@@ -19,7 +19,7 @@ from library.engines import registry
 from photos_project.env import SECRETS, Environment, read_environment
 from vision.embedders import clip_folder, onnx_clip
 from vision.faces import dlib_faces
-from vision.readers import rapid_ocr
+from vision.readers import rapid_models
 from vision.taggers import zero_shot
 
 PROJECT = Path(__file__).resolve().parent.parent
@@ -122,7 +122,7 @@ def test_engines_are_called_by_their_names() -> None:
 
 def test_model_files_are_called_by_their_names() -> None:
     page = text_of("docs/models.md")
-    names = [path.name for path in (*rapid_ocr._model_paths().values(), *dlib_faces._weights())]
+    names = [path.name for path in (*rapid_models.bundled_models().values(), *dlib_faces._weights())]
 
     for name in (*names, *clip_folder._FILES):
         assert name in page

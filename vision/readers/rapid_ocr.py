@@ -3,53 +3,46 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import cache
 from importlib.metadata import version
 from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
 
 from vision.config import EngineConfig
 from vision.devices import device_name, onnx_providers, onnx_session, thread_count
 from vision.errors import EngineFailed, EngineUnavailable
 from vision.memory import loading
-from vision.readers.reading_order import in_reading_order
-from vision.readers.script import language_of_script
-from vision.results import Box, PageText, RGBImage, TextBlock
+from vision.readers.lines import Line, line
+from vision.readers.page import DETECT_EDGE, WORKING_EDGE, read_page, revision
+from vision.readers.rapid_models import ENGINE, RapidModels, rapid_models
+from vision.results import PageText, RGBImage
 
-#: RapidOCR's three models, by the section of its configuration.
-MODELS = {
-    "Det": "PP-OCRv6_det_small.onnx",
-    "Cls": "ch_ppocr_mobile_v2.0_cls_mobile.onnx",
-    "Rec": "PP-OCRv6_rec_small.onnx",
-}
-#: Lines are cut out of the picture at this long edge (that of a preview); lines are searched at DETECT_EDGE.
-WORKING_EDGE = 2048
-#: Measured: limiting the *longest* side to 1280 finds a sign 80 px high that the default misses.
-DETECT_EDGE = 1280
-#: Small pictures are enlarged towards this long edge, at most twice: a page of 384 px becomes readable.
-SMALL_EDGE = 960
-#: No writing is legible in a strip thinner than this (pixels).
-THINNEST_SIDE = 8
-_REMEDY = "Run `make install` to get the whole rapidocr package with its models."
+#: RapidOCR turns a line when its orientation model is at least this sure.
+_SURE = 0.9
+_ARABIC = "arabic"
 
 
 class RapidOcrReader:
     """Pictures to lines of text with boxes (``TextReader``): Latin, Greek, Chinese, Japanese.
 
-    Lines are searched first; only when there are some are they turned upright and read. The models are
-    loaded at the first picture. Blocks under ``config.ocr_min_confidence`` are left out. The confidence is no
-    part of the engine's identity: a changed setting counts for what is read from then on.
-    Raises EngineUnavailable when the package or one of its models is missing.
+    Other languages (``config.ocr_language``) need a recognition model (``rapid_models``). Lines are searched
+    first; only when there are some are they turned upright and read. The models are loaded at the first
+    picture. Blocks under ``config.ocr_min_confidence`` are left out. The confidence is no part of the
+    engine's identity: a changed setting counts for what is read from then on. Raises EngineUnavailable when
+    the package or a model is missing.
     """
 
     def __init__(self, config: EngineConfig) -> None:
-        self._models = _model_paths()
+        self._models = rapid_models(config)
+        if self._models.family == _ARABIC and find_spec("bidi") is None:
+            raise EngineUnavailable(
+                "Arabic writing needs the package python-bidi.",
+                "Run `.venv/bin/python -m pip install python-bidi`.",
+            )
         if config.device == "cuda":
             onnx_providers(config)
         self._config = config
@@ -58,8 +51,10 @@ class RapidOcrReader:
 
     @property
     def engine_id(self) -> str:
-        """``rapidocr/<major.minor>-ppocrv6``."""
-        return f"rapidocr/{_package_version()}-ppocrv6"
+        """``rapidocr/<major.minor>-ppocrv6-r2``; with other models their language and fingerprint."""
+        models = self._models
+        own = [models.family or "own", models.fingerprint] if models.fingerprint else []
+        return f"{ENGINE}/" + "-".join([_package_version(), "ppocrv6", *own, revision(self._config)])
 
     @property
     def details(self) -> dict[str, str]:
@@ -71,34 +66,23 @@ class RapidOcrReader:
         return [self._read_one(image) for image in images]
 
     def _read_one(self, image: RGBImage) -> PageText:
-        if min(image.shape[:2]) < THINNEST_SIDE:
-            return PageText()
-        working = _working_copy(image)
         try:
-            result = self._run(working)
+            return read_page(image, self._find, self._config)
         except EngineUnavailable:
             raise
         except Exception as error:  # OpenCV, ONNX Runtime and RapidOCR share no base class
             size = f"{image.shape[1]}x{image.shape[0]}"
             raise EngineFailed(f"RapidOCR failed on a picture of {size}: {error}") from error
-        height, width = working.shape[:2]
-        page = PageText(blocks=in_reading_order(_blocks(result, width, height)))
-        return PageText(blocks=page.blocks, language=language_of_script(page.text))
 
-    def _run(self, bgr: npt.NDArray[np.uint8]) -> Any:
-        with self._lock:  # the flags of a call are kept on RapidOCR's object
+    def _find(self, bgr: npt.NDArray[np.uint8]) -> list[Line]:
+        """The three steps by hand: the whole call keeps to itself what the orientation model said."""
+        with self._lock:  # RapidOCR's object keeps state between its steps
             if self._engine is None:
                 with loading(self.engine_id, **self.details):
                     self._engine = _load(self._models, self._config)
-            return self._engine(
-                bgr,
-                use_det=True,
-                use_cls=True,
-                use_rec=True,
-                return_word_box=False,
-                return_single_char_box=False,
-                text_score=self._config.ocr_min_confidence,
-            )
+            picture, record = self._engine.preprocess_img(bgr)
+            found = self._engine.run_ocr_steps(picture, record)
+        return _lines(found, record, bgr.shape[1], bgr.shape[0])
 
 
 @cache
@@ -107,23 +91,11 @@ def _package_version() -> str:
     return ".".join(version("rapidocr").split(".")[:2])
 
 
-def _model_paths() -> dict[str, Path]:
-    spec = find_spec("rapidocr")
-    if spec is None or not spec.submodule_search_locations:
-        raise EngineUnavailable("The package rapidocr is not installed.", _REMEDY)
-    folder = Path(spec.submodule_search_locations[0]) / "models"
-    paths = {section: folder / name for section, name in MODELS.items()}
-    for path in paths.values():
-        if not path.is_file():
-            raise EngineUnavailable(f"RapidOCR's model {path} is missing.", _REMEDY)
-    return paths
-
-
-def _load(models: dict[str, Path], config: EngineConfig) -> Any:
+def _load(models: RapidModels, config: EngineConfig) -> Any:
     """RapidOCR around sessions of our own: with paths it would choose its own threads, that spin and wait."""
     import cv2
     from omegaconf import OmegaConf
-    from rapidocr import RapidOCR
+    from rapidocr import LangRec, RapidOCR
 
     cv2.setNumThreads(thread_count(config))
     engine = RapidOCR(
@@ -132,39 +104,49 @@ def _load(models: dict[str, Path], config: EngineConfig) -> Any:
             "Global.max_side_len": 2 * WORKING_EDGE,  # we have scaled already
             "Det.limit_type": "max",
             "Det.limit_side_len": DETECT_EDGE,
+            # Arabic is recognised as it is seen; with this RapidOCR gives it in the order it is written.
+            "Rec.lang_type": LangRec.ARABIC if models.family == _ARABIC else LangRec.CH,
         }
     )
     settings: Any = OmegaConf.create(OmegaConf.to_container(engine.cfg), flags={"allow_objects": True})
-    for section, path in models.items():
+    for section, path in models.paths.items():
         settings[section].session = onnx_session(path, config, arena=False)
+    _give_characters(settings.Rec, models)
     engine.cfg = settings
     return engine
 
 
-def _working_copy(image: RGBImage) -> npt.NDArray[np.uint8]:
-    """The picture at working size with its channels in OpenCV's order (blue, green, red)."""
-    height, width = image.shape[:2]
-    long_edge = max(height, width)
-    scale = min(WORKING_EDGE / long_edge, max(1.0, min(2.0, SMALL_EDGE / long_edge)))
-    if scale != 1.0:
-        size = max(1, round(width * scale)), max(1, round(height * scale))
-        image = np.asarray(Image.fromarray(image).resize(size, Image.Resampling.BICUBIC))
-    return np.ascontiguousarray(image[:, :, ::-1])
+def _give_characters(settings: Any, models: RapidModels) -> None:
+    """The characters of the recognition model; without them RapidOCR would go and download some.
 
-
-def _blocks(result: Any, width: int, height: int) -> Iterator[TextBlock]:
-    """RapidOCR's corners (pixels, possibly slanted) as upright boxes in fractions."""
-    texts = getattr(result, "txts", None) or ()
-    if not texts:
+    Raises EngineUnavailable when they are neither inside the model nor beside it.
+    """
+    if "character" in settings.session.get_modelmeta().custom_metadata_map:
         return
-    for text, score, corners in zip(texts, result.scores, result.boxes, strict=True):
-        left, top = np.min(corners, axis=0)
-        right, bottom = np.max(corners, axis=0)
-        x, y = float(np.clip(left / width, 0, 1)), float(np.clip(top / height, 0, 1))
-        box = Box(
-            x=x,
-            y=y,
-            width=float(np.clip(right / width, 0, 1)) - x,
-            height=float(np.clip(bottom / height, 0, 1)) - y,
+    model = models.paths["Rec"]
+    if models.keys is None:
+        raise EngineUnavailable(
+            f"{model} does not say which characters it reads.",
+            f"Place its dictionary (a character a line) beside it as {model.with_suffix('.txt').name}.",
         )
-        yield TextBlock(text=text.strip(), confidence=float(score), box=box)
+    settings.rec_keys_path = str(models.keys)
+
+
+def _lines(found: Any, record: dict[str, Any], width: int, height: int) -> list[Line]:
+    """RapidOCR's results, its corners brought back to the picture as it was given."""
+    from rapidocr.utils.process_img import map_boxes_to_original
+
+    detected, turned, texts, _ = found
+    if not texts.txts:
+        return []
+    boxes = map_boxes_to_original(np.asarray(detected.boxes), record, height, width)
+    rows = zip(texts.txts, texts.scores, boxes, turned.cls_res, strict=True)
+    return [
+        line(text, score, corners, (width, height), upside_down=_upside_down(*said))
+        for text, score, corners, said in rows
+        if text.strip()
+    ]
+
+
+def _upside_down(label: str, confidence: float) -> bool | None:
+    return label == "180" if confidence >= _SURE else None

@@ -13,7 +13,8 @@ from PIL import Image, ImageDraw, ImageFont
 from vision.config import EngineConfig
 from vision.errors import EngineFailed, EngineUnavailable
 from vision.ports import TextReader
-from vision.readers import rapid_ocr
+from vision.readers import rapid_models
+from vision.readers.page import working_copy
 from vision.readers.rapid_ocr import RapidOcrReader
 from vision.readers.reading_order import in_reading_order
 from vision.readers.script import language_of_script
@@ -61,8 +62,20 @@ def test_upside_down_lines_are_turned(reader: RapidOcrReader) -> None:
     assert page.text == "Summer holidays"
 
 
+@pytest.mark.parametrize("turn", [1, 2, 3])
+def test_turned_pages_are_read_in_order(reader: RapidOcrReader, turn: int) -> None:
+    lines = {(40, 30): "Garden party at noon", (40, 110): "Bring three cakes", (40, 190): "and the children"}
+    upright = drawn(lines, (640, 280))
+    (page,) = reader.read([np.ascontiguousarray(np.rot90(upright, turn))])
+    assert page.text.splitlines() == list(lines.values())
+    first = page.blocks[0].box
+    x, y = {1: (0.2, 0.6), 2: (0.62, 0.8), 3: (0.8, 0.37)}[turn]  # its middle
+    assert first.x + first.width / 2 == pytest.approx(x, abs=0.1)
+    assert first.y + first.height / 2 == pytest.approx(y, abs=0.12)
+
+
 def test_colour_order_is_opencvs(reader: RapidOcrReader) -> None:
-    copy = rapid_ocr._working_copy(np.full((1000, 1000, 3), (10, 20, 30), dtype=np.uint8))
+    copy = working_copy(np.full((1000, 1000, 3), (10, 20, 30), dtype=np.uint8))
     assert copy[0, 0].tolist() == [30, 20, 10]
     assert copy.flags["C_CONTIGUOUS"]
 
@@ -91,11 +104,11 @@ def test_confidence_filter(tmp_path: Path) -> None:
 
 def test_identity_and_port(reader: RapidOcrReader) -> None:
     assert isinstance(reader, TextReader)
-    assert reader.engine_id.startswith("rapidocr/3.") and reader.engine_id.endswith("-ppocrv6")
+    assert reader.engine_id.startswith("rapidocr/3.") and reader.engine_id.endswith("-ppocrv6-r2")
 
 
 def test_missing_package_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rapid_ocr, "find_spec", lambda _: None)
+    monkeypatch.setattr(rapid_models, "find_spec", lambda _: None)
     with pytest.raises(EngineUnavailable, match="rapidocr is not installed"):
         RapidOcrReader(EngineConfig(model_cache_dir=tmp_path))
 
@@ -104,18 +117,19 @@ def test_missing_model_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     empty = importlib.util.spec_from_file_location(
         "rapidocr", tmp_path / "__init__.py", submodule_search_locations=[str(tmp_path)]
     )
-    monkeypatch.setattr(rapid_ocr, "find_spec", lambda _: empty)
+    monkeypatch.setattr(rapid_models, "find_spec", lambda _: empty)
     with pytest.raises(EngineUnavailable, match=r"PP-OCRv6_det_small\.onnx is missing"):
         RapidOcrReader(EngineConfig(model_cache_dir=tmp_path))
 
 
 def test_a_failing_model_fails_that_picture(reader: RapidOcrReader, monkeypatch: pytest.MonkeyPatch) -> None:
-    def explode(*_: object, **__: object) -> None:
-        raise ValueError("out of order")
+    class OutOfOrder:
+        def preprocess_img(self, _: object) -> None:
+            raise ValueError("out of order")
 
-    monkeypatch.setattr(reader, "_engine", explode)
-    with pytest.raises(EngineFailed, match="100x50: out of order"):
-        reader.read([np.zeros((50, 100, 3), dtype=np.uint8)])
+    monkeypatch.setattr(reader, "_engine", OutOfOrder())
+    with pytest.raises(EngineFailed, match="640x240: out of order"):
+        reader.read([drawn({(40, 80): "Hello"})])
 
 
 # Reading order and language --------------------------------------------------------------------------------
