@@ -41,7 +41,11 @@ def tagger(config: EngineConfig, vocabulary: Sequence[str], embedder: Embedder |
 
 
 def reader(config: EngineConfig) -> TextReader:
-    """The OCR engine."""
+    """PaddleOCR with the models that were placed or downloaded, or RapidOCR with those of its package."""
+    if config.reader == "paddleocr":
+        from vision.readers.paddle_ocr import PaddleOcrReader
+
+        return PaddleOcrReader(config)
     from vision.readers.rapid_ocr import RapidOcrReader
 
     return RapidOcrReader(config)
