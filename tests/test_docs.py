@@ -17,7 +17,7 @@ from ingest.models import StepRun
 from ingest.steps import preprocessing
 from library.engines import registry
 from photos_project.env import SECRETS, Environment, read_environment
-from vision.embedders import clip_folder, onnx_clip
+from vision.embedders import clip_folder
 from vision.faces import dlib_faces
 from vision.readers import rapid_models
 from vision.taggers import zero_shot
@@ -116,7 +116,7 @@ def test_engines_are_called_by_their_names() -> None:
     assert None not in live
     for name in (*live, preprocessing.engine_id()):
         assert f"`{name}`" in page
-    assert f"`{onnx_clip.ENGINE}/<model>@<fingerprint>`" in page
+    assert f"`{clip_folder.ENGINE}/<model>@<fingerprint>`" in page
     assert f"`{zero_shot.ENGINE}/<embedder>/<digest>`" in page
 
 

@@ -16,7 +16,11 @@ from vision.weights import downloaded
 
 
 def embedder(config: EngineConfig) -> Embedder:
-    """ONNX CLIP, from the folder that the configuration names, otherwise from the one that was downloaded."""
+    """OpenCLIP on torch, or ONNX CLIP from the folder that is configured, otherwise the downloaded one."""
+    if config.embedder == "openclip":
+        from vision.embedders.openclip import OpenClip
+
+        return OpenClip(config)
     from vision.embedders.onnx_clip import OnnxClip
 
     folder = config.clip_onnx_dir or downloaded("clip", config.model_cache_dir)

@@ -11,6 +11,7 @@ from vision.errors import EngineUnavailable
 from vision.weights import check_file
 
 CUDA_PROVIDER = "CUDAExecutionProvider"
+OPENVINO_PROVIDER = "OpenVINOExecutionProvider"
 CPU_PROVIDER = "CPUExecutionProvider"
 _CGROUP_QUOTA = Path("/sys/fs/cgroup/cpu.max")
 
@@ -57,19 +58,28 @@ def worker_environment(config: EngineConfig) -> dict[str, str]:
 
 
 def onnx_providers(config: EngineConfig) -> list[str]:
-    """ONNX Runtime's execution providers in order of preference, by ``config.device``.
+    """ONNX Runtime's execution providers in order of preference: what is installed, by ``config.device``.
 
+    CUDA, then OpenVINO (Intel's, from the package onnxruntime-openvino; it runs on the processor here, so
+    ``cpu`` allows it), then ONNX Runtime's own for the processor.
     Raises EngineUnavailable when the graphics card is asked for and this ONNX Runtime cannot use one.
     """
-    if config.device == "cpu":
-        return [CPU_PROVIDER]
     import onnxruntime
 
-    if CUDA_PROVIDER in onnxruntime.get_available_providers():
-        return [CUDA_PROVIDER, CPU_PROVIDER]
-    if config.device == "cuda":
+    installed = onnxruntime.get_available_providers()
+    if config.device == "cuda" and CUDA_PROVIDER not in installed:
         raise _no_cuda("the installed ONNX Runtime has no CUDA provider")
-    return [CPU_PROVIDER]
+    wanted = [OPENVINO_PROVIDER, CPU_PROVIDER]
+    if config.device != "cpu":
+        wanted.insert(0, CUDA_PROVIDER)
+    return [name for name in wanted if name in installed]
+
+
+def _provider_options(provider: str, config: EngineConfig) -> dict[str, str]:
+    """OpenVINO would choose device and threads by itself; the others go by the session's options."""
+    if provider != OPENVINO_PROVIDER:
+        return {}
+    return {"device_type": "CPU", "num_of_threads": str(thread_count(config))}
 
 
 def device_name(provider: str) -> str:
@@ -106,7 +116,13 @@ def onnx_session(model: Path, config: EngineConfig, *, arena: bool = True) -> An
     check_file(model)
     options = session_options(config, arena=arena)
     try:
-        session = onnxruntime.InferenceSession(str(model), options, providers=onnx_providers(config))
+        providers = onnx_providers(config)
+        session = onnxruntime.InferenceSession(
+            str(model),
+            options,
+            providers=providers,
+            provider_options=[_provider_options(provider, config) for provider in providers],
+        )
     except EngineUnavailable:
         raise
     except Exception as error:  # ONNX Runtime's errors share no base class

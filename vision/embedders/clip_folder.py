@@ -2,7 +2,7 @@
 
 ::
 
-    config.json                       embed_dim, text_cfg.context_length
+    config.json                       embed_dim, text_cfg.context_length; heirloom.space in our exports
     visual/model.onnx                 the image tower
     visual/preprocess_cfg.json        size, mean, std, interpolation, resize_mode
     textual/model.onnx                the text tower
@@ -19,8 +19,13 @@ from pathlib import Path
 from typing import Any
 
 from vision.embedders.preprocess import Preprocess, parse_preprocess
+from vision.embedders.tokenizer import Clean, TokenizerFiles, parse_clean, read_pad_token
 from vision.errors import EngineUnavailable
+from vision.results import SpaceInfo
 
+ENGINE = "onnx_clip"
+#: The engine of a space that any runtime may write: OpenCLIP's weights under OpenCLIP's name.
+CLIP_SPACE = "clip"
 REMEDY = (
     "Run `manage.py download_models --profile clip`, or set CLIP_ONNX_DIR to a folder in the "
     "OpenCLIP ONNX layout (see docs/models.md)."
@@ -44,11 +49,9 @@ class ClipFolder:
     """What the small files of a model folder say."""
 
     path: Path
-    name: str
-    fingerprint: str
-    dimensions: int
+    space: SpaceInfo
     context_length: int
-    canonicalize: bool
+    clean: Clean
     pad_token: str
     preprocess: Preprocess
 
@@ -63,9 +66,10 @@ class ClipFolder:
         return self.path / "textual" / "model.onnx"
 
     @property
-    def tokenizer(self) -> Path:
-        """The tokenizer of the text tower."""
-        return self.path / "textual" / "tokenizer.json"
+    def tokens(self) -> TokenizerFiles:
+        """The tokenizer of the text tower, and its rules."""
+        path = self.path / "textual" / "tokenizer.json"
+        return TokenizerFiles(path, self.pad_token, self.context_length, self.clean, REMEDY)
 
 
 def read_clip_folder(path: Path | None) -> ClipFolder:
@@ -86,14 +90,26 @@ def read_clip_folder(path: Path | None) -> ClipFolder:
         raise _malformed(path, _CONFIG, "text_cfg is missing")
     return ClipFolder(
         path=path,
-        name=_model_name(config, path),
-        fingerprint=_fingerprint(path),
-        dimensions=_positive(path, config.get("embed_dim"), "embed_dim"),
+        space=_space(path, config),
         context_length=_positive(path, text.get("context_length", 77), "text_cfg.context_length"),
-        canonicalize=_canonicalize(text),
-        pad_token=_pad_token(path),
+        clean=_clean(path, text),
+        pad_token=read_pad_token(path / _TOKENIZER_CONFIG, REMEDY),
         preprocess=_preprocess(path),
     )
+
+
+def _space(path: Path, config: dict[str, Any]) -> SpaceInfo:
+    """As the export says it, for exports that do (ours); otherwise a space of this folder's content."""
+    dimensions = _positive(path, config.get("embed_dim"), "embed_dim")
+    own = config.get("heirloom")
+    if own is None:
+        name = f"{_model_name(config, path)}@{_fingerprint(path)}"
+        return SpaceInfo(engine=ENGINE, model=name, dimensions=dimensions)
+    space = own.get("space") if isinstance(own, dict) else None
+    engine, model = (space.get("engine"), space.get("model")) if isinstance(space, dict) else (None, None)
+    if engine not in (ENGINE, CLIP_SPACE) or not isinstance(model, str) or not 0 < len(model) <= 200:
+        raise _malformed(path, _CONFIG, f"heirloom.space is {space!r}; engine and model are needed")
+    return SpaceInfo(engine=engine, model=model, dimensions=dimensions)
 
 
 def _read_json(path: Path, name: str) -> dict[str, Any]:
@@ -122,18 +138,11 @@ def _positive(path: Path, value: object, field: str) -> int:
     return value
 
 
-def _canonicalize(text: dict[str, Any]) -> bool:
-    options = text.get("tokenizer_kwargs")
-    return isinstance(options, dict) and options.get("clean") == "canonicalize"
-
-
-def _pad_token(path: Path) -> str:
-    token = _read_json(path, _TOKENIZER_CONFIG).get("pad_token")
-    if isinstance(token, dict):  # how the transformers library writes a token with properties
-        token = token.get("content")
-    if not isinstance(token, str) or not token:
-        raise _malformed(path, _TOKENIZER_CONFIG, "pad_token is missing")
-    return token
+def _clean(path: Path, text: dict[str, Any]) -> Clean:
+    try:
+        return parse_clean(text, default="whitespace")
+    except ValueError as error:
+        raise _malformed(path, _CONFIG, f"text_cfg.{error}") from error
 
 
 def _preprocess(path: Path) -> Preprocess:

@@ -12,16 +12,17 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from vision.batching import Batches, is_out_of_memory
 from vision.config import EngineConfig
 from vision.devices import device_name, onnx_providers, onnx_session
 from vision.embedders.clip_folder import REMEDY, SMALL_FILES, ClipFolder, read_clip_folder
-from vision.embedders.tokenizer import ClipTokenizer
+from vision.embedders.tokenizer import ClipTokenizer, read_tokenizer
+from vision.embedders.unit import unit_rows
 from vision.errors import EngineFailed, EngineUnavailable
 from vision.memory import loading
 from vision.results import RGBImage, SpaceInfo, Vectors
 from vision.weights import check_file
 
-ENGINE = "onnx_clip"
 _DTYPES: dict[str, type[np.generic]] = {
     "tensor(float)": np.float32,
     "tensor(float16)": np.float16,
@@ -48,12 +49,11 @@ class _Tower:
         return size if isinstance(size, int) else None
 
     def run(self, rows: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
-        """[N, ...] input rows to float32 [N, D]."""
-        rows = rows.astype(self.dtype, copy=False)
-        step = self.fixed_batch or len(rows)
-        return np.concatenate([self._run_batch(rows[i : i + step]) for i in range(0, len(rows), step)])
+        """[N, ...] input rows, at most the fixed batch, to float32 [N, D].
 
-    def _run_batch(self, rows: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+        Raises EngineFailed; running out of memory goes through as ONNX Runtime raises it.
+        """
+        rows = rows.astype(self.dtype, copy=False)
         count = len(rows)
         missing = (self.fixed_batch or count) - count
         if missing:
@@ -61,6 +61,8 @@ class _Tower:
         try:
             (output,) = self.session.run([self.output_name], {self.input_name: rows})
         except Exception as error:  # ONNX Runtime's errors share no base class
+            if is_out_of_memory(error):
+                raise
             raise EngineFailed(f"{self.path} failed on a batch of shape {rows.shape}: {error}") from error
         return np.asarray(output, dtype=np.float32)[:count]
 
@@ -82,19 +84,23 @@ class OnnxClip:
         self._config = config
         self._visual: _Tower | None = None
         self._textual: tuple[_Tower, ClipTokenizer] | None = None
+        self._image_batches = Batches(f"{self.engine_id} (pictures)")
+        self._text_batches = Batches(f"{self.engine_id} (texts)")
         self._visual_lock = threading.Lock()
         self._textual_lock = threading.Lock()
 
     @property
     def engine_id(self) -> str:
-        """``onnx_clip/<model>@<fingerprint>``."""
-        return f"{ENGINE}/{self._folder.name}@{self._folder.fingerprint}"
+        """The space's name, ``clip/<model>/<weights>`` or ``onnx_clip/<model>@<fingerprint>``.
+
+        Not the runtime's: vectors of one space stay valid when another runtime or precision computes them.
+        """
+        return f"{self.space.engine}/{self.space.model}"
 
     @property
     def space(self) -> SpaceInfo:
-        """The model with its fingerprint: another export or another preprocessing is another space."""
-        model = f"{self._folder.name}@{self._folder.fingerprint}"
-        return SpaceInfo(engine=ENGINE, model=model, dimensions=self._folder.dimensions)
+        """The one the export names; otherwise the model with its fingerprint is a space of its own."""
+        return self._folder.space
 
     @property
     def details(self) -> dict[str, str]:
@@ -105,15 +111,21 @@ class OnnxClip:
         """[N] upright RGB images to float32 [N, D], unit rows. Raises EngineFailed when one has no vector."""
         if not images:
             return self._nothing()
-        rows = np.stack([self._folder.preprocess(image) for image in images])
-        return self._unit(self._image_tower().run(rows), "picture")
+        tower, prepare = self._image_tower(), self._folder.preprocess
+
+        def once(batch: Sequence[RGBImage]) -> npt.NDArray[np.float32]:
+            return tower.run(np.stack([prepare(image) for image in batch]))
+
+        rows = self._image_batches.run(images, once, tower.fixed_batch)
+        return unit_rows(rows, self.space.dimensions, self.engine_id, "picture")
 
     def embed_texts(self, texts: Sequence[str]) -> Vectors:
         """[N] texts to float32 [N, D], unit rows. Raises EngineFailed when one has no vector."""
         if not texts:
             return self._nothing()
         tower, tokenizer = self._text_tower()
-        return self._unit(tower.run(tokenizer(texts)), "text")
+        rows = self._text_batches.run(texts, lambda batch: tower.run(tokenizer(batch)), tower.fixed_batch)
+        return unit_rows(rows, self.space.dimensions, self.engine_id, "text")
 
     def _image_tower(self) -> _Tower:
         if self._visual is None:
@@ -131,7 +143,7 @@ class OnnxClip:
                 if self._textual is None:
                     tower = self._load(self._folder.textual_model, "text tower")
                     _check_shape(tower, (self._folder.context_length,), "config.json")
-                    self._textual = tower, ClipTokenizer(self._folder)
+                    self._textual = tower, read_tokenizer(self._folder.tokens)
         return self._textual
 
     def _load(self, model: Path, part: str) -> _Tower:
@@ -141,23 +153,7 @@ class OnnxClip:
         return tower
 
     def _nothing(self) -> Vectors:
-        return np.zeros((0, self._folder.dimensions), dtype=np.float32)
-
-    def _unit(self, vectors: npt.NDArray[np.float32], what: str) -> Vectors:
-        if vectors.ndim != 2 or vectors.shape[1] != self._folder.dimensions:
-            expected = self._folder.dimensions
-            raise EngineFailed(
-                f"{self.engine_id} gave shape {vectors.shape}; config.json says embed_dim {expected}."
-            )
-        norms = np.linalg.norm(vectors, axis=1, keepdims=True)
-        bad = np.flatnonzero(~np.isfinite(norms[:, 0]) | (norms[:, 0] == 0))
-        if bad.size:
-            numbers = ", ".join(str(index + 1) for index in bad)
-            raise EngineFailed(
-                f"{self.engine_id} gave no usable vector for {what} {numbers} of {len(vectors)}."
-            )
-        unit: Vectors = vectors / norms
-        return unit
+        return np.zeros((0, self.space.dimensions), dtype=np.float32)
 
 
 def _load_tower(model: Path, folder: ClipFolder, config: EngineConfig) -> _Tower:
@@ -170,9 +166,9 @@ def _load_tower(model: Path, folder: ClipFolder, config: EngineConfig) -> _Tower
         raise EngineUnavailable(f"{model} must have one input of numbers; it has: {found}.", REMEDY)
     # Some exports also give the hidden states; a vector has two axes, and a named second one may be free.
     outputs = [output for output in session.get_outputs() if len(output.shape) == 2]
-    outputs.sort(key=lambda output: output.shape[1] != folder.dimensions)
+    outputs.sort(key=lambda output: output.shape[1] != folder.space.dimensions)
     if not outputs:
-        raise EngineUnavailable(f"{model} has no output of shape [N, {folder.dimensions}].", REMEDY)
+        raise EngineUnavailable(f"{model} has no output of shape [N, {folder.space.dimensions}].", REMEDY)
     return _Tower(
         session=session,
         path=model,

@@ -52,20 +52,21 @@ class Preprocess:
         if self.resize_mode == "squash":
             return picture.resize((self.width, self.height), self.interpolation)
         picture = _without_extremes(picture)
-        scaled = picture.resize(self._scaled_size(picture.size), self.interpolation)
+        # OpenCLIP scales to a side that is not square by its default filter, whatever is configured.
+        oblong = self.resize_mode == "shortest" and self.width != self.height
+        filter_ = Image.Resampling.BICUBIC if oblong else self.interpolation
+        scaled = picture.resize(self._scaled_size(picture.size), filter_)
         return _centre(scaled, self.width, self.height, self.fill)
 
     def _scaled_size(self, size: tuple[int, int]) -> tuple[int, int]:
         width, height = size
-        scales = (self.width / width, self.height / height)
-        scale = max(scales) if self.resize_mode == "shortest" else min(scales)
-        # The square case truncates (as torchvision's Resize does), every other case rounds.
-        truncate = self.resize_mode == "shortest" and self.width == self.height
-        if truncate:
-            short, long = min(size), max(size)
-            other = int(self.width * long / short)
+        ratios = (height / self.height, width / self.width)
+        if self.resize_mode == "shortest" and self.width == self.height:
+            # The square case truncates (as torchvision's Resize does), every other case rounds.
+            other = int(self.width * max(size) / min(size))
             return (self.width, other) if width <= height else (other, self.height)
-        return max(1, round(width * scale)), max(1, round(height * scale))
+        ratio = min(ratios) if self.resize_mode == "shortest" else max(ratios)
+        return max(1, round(width / ratio)), max(1, round(height / ratio))
 
 
 def parse_preprocess(raw: Mapping[str, Any]) -> Preprocess:
@@ -125,10 +126,14 @@ def _without_extremes(picture: Image.Image) -> Image.Image:
 
 def _centre(picture: Image.Image, width: int, height: int, fill: tuple[int, int, int]) -> Image.Image:
     """Cut or fill around the centre to exactly width × height."""
-    left = round((picture.width - width) / 2)
-    top = round((picture.height - height) / 2)
+    left, top = _offset(picture.width, width), _offset(picture.height, height)
     if picture.width >= width and picture.height >= height:
         return picture.crop((left, top, left + width, top + height))
     canvas = Image.new("RGB", (width, height), fill)
     canvas.paste(picture, (-left, -top))
     return canvas
+
+
+def _offset(side: int, wanted: int) -> int:
+    """Where the cut begins: rounded when there is too much, before the border (below 0) when too little."""
+    return round((side - wanted) / 2) if side >= wanted else -((wanted - side) // 2)

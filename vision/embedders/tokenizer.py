@@ -2,18 +2,55 @@
 
 from __future__ import annotations
 
+import html
+import json
+import re
 import string
-from collections.abc import Sequence
-from typing import Any
+import unicodedata
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, cast
 
 import numpy as np
 import numpy.typing as npt
 
-from vision.embedders.clip_folder import REMEDY, ClipFolder
 from vision.errors import EngineUnavailable
 from vision.weights import check_file
 
+#: OpenCLIP's names for what is done to a text first: one space between words; lower case as well; SigLIP's.
+Clean = Literal["whitespace", "lower", "canonicalize"]
+_CLEANINGS = ("whitespace", "lower", "canonicalize")
+
 _NO_PUNCTUATION = str.maketrans("", "", string.punctuation)
+_QUOTES = str.maketrans(
+    {**dict.fromkeys("\u02bc\u2018\u2019\u201a\u201b", "'"), **dict.fromkeys("\u201c\u201d\u201e\u201f", '"')}
+)
+#: Latin ligatures, full-width and half-width forms: the same letters in another dress.
+_DRESSED = re.compile("[\u0132\u0133\u0149\u01c4-\u01cc\u01f1-\u01f3\ufb00-\ufb06\uff01-\uffef\u3000]+")
+_CONTROLS = re.compile("[\x00-\x08\x0b\x0e-\x1f\x7f\u206a-\u206f\ufeff\ufff9-\ufffc]")
+
+
+@dataclass(frozen=True, slots=True)
+class TokenizerFiles:
+    """A ``tokenizer.json`` and the rules for its use. ``remedy`` is what helps when it cannot be used."""
+
+    path: Path
+    pad_token: str
+    context_length: int
+    clean: Clean
+    remedy: str
+
+
+def basic_clean(text: str) -> str:
+    """What OpenCLIP does to every text: entities resolved, plain quotes and letters, composed accents.
+
+    The effect of ``ftfy.fix_text`` and ``html.unescape`` on sound Unicode; text whose encoding was broken
+    before it came here is not repaired.
+    """
+    text = html.unescape(html.unescape(text))
+    text = _DRESSED.sub(lambda match: unicodedata.normalize("NFKC", match.group()), text.translate(_QUOTES))
+    return unicodedata.normalize("NFC", _CONTROLS.sub("", text))
 
 
 def canonicalize(text: str) -> str:
@@ -26,33 +63,77 @@ def collapse_spaces(text: str) -> str:
     return " ".join(text.split())
 
 
-class ClipTokenizer:
-    """Rows of exactly ``context_length`` tokens: cut so that the end token stays, then padded."""
+def cleaned(text: str, clean: Clean) -> str:
+    """A text as the tokenizer wants it."""
+    text = basic_clean(text)
+    if clean == "canonicalize":
+        return canonicalize(text)
+    text = collapse_spaces(text)
+    return text.lower() if clean == "lower" else text
 
-    def __init__(self, folder: ClipFolder) -> None:
-        self._clean = canonicalize if folder.canonicalize else collapse_spaces
-        self._tokenizer = _load(folder)
+
+def parse_clean(text_cfg: Mapping[str, Any], default: Clean) -> Clean:
+    """``tokenizer_kwargs.clean`` of a model's text configuration.
+
+    Raises ValueError for a cleaning, or another option, that would give tokens other than OpenCLIP's.
+    """
+    options = text_cfg.get("tokenizer_kwargs") or {}
+    if not isinstance(options, dict):
+        raise ValueError(f"tokenizer_kwargs is {options!r}, not an object")
+    unknown = {name: value for name, value in options.items() if name != "clean" and value}
+    clean = options.get("clean", default)
+    if unknown or clean not in _CLEANINGS:
+        raise ValueError(f"tokenizer_kwargs is {options!r}; only clean is supported: {', '.join(_CLEANINGS)}")
+    return cast(Clean, clean)
+
+
+def read_pad_token(path: Path, remedy: str) -> str:
+    """``pad_token`` of a ``tokenizer_config.json``. Raises EngineUnavailable when it does not say."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        token = content.get("pad_token")
+    except (OSError, ValueError, AttributeError) as error:
+        raise EngineUnavailable(f"{path} cannot be used: {error}.", remedy) from error
+    if isinstance(token, dict):  # how the transformers library writes a token with properties
+        token = token.get("content")
+    if not isinstance(token, str) or not token:
+        raise EngineUnavailable(f"{path} cannot be used: pad_token is missing.", remedy)
+    return token
+
+
+class ClipTokenizer:
+    """Rows of exactly ``context_length`` tokens: cut so that the end token stays, then padded.
+
+    Takes over ``tokenizer`` (of the package ``tokenizers``). Raises ValueError when it lacks the pad token.
+    """
+
+    def __init__(self, tokenizer: Any, *, pad_token: str, context_length: int, clean: Clean) -> None:
+        pad_id = tokenizer.token_to_id(pad_token)
+        if pad_id is None:
+            raise ValueError(f"does not know the pad token {pad_token!r} of tokenizer_config.json")
+        tokenizer.enable_truncation(max_length=context_length)
+        tokenizer.enable_padding(length=context_length, pad_id=pad_id, pad_token=pad_token)
+        self._tokenizer = tokenizer
+        self._clean: Clean = clean
 
     def __call__(self, texts: Sequence[str]) -> npt.NDArray[np.int64]:
         """[N] texts to int64 [N, context_length]."""
-        rows = self._tokenizer.encode_batch([self._clean(text) for text in texts])
+        rows = self._tokenizer.encode_batch([cleaned(text, self._clean) for text in texts])
         return np.asarray([row.ids for row in rows], dtype=np.int64)
 
 
-def _load(folder: ClipFolder) -> Any:
+def read_tokenizer(files: TokenizerFiles) -> ClipTokenizer:
+    """Load it. Raises EngineUnavailable naming the file (WeightsDamaged: not what was downloaded)."""
     from tokenizers import Tokenizer
 
-    check_file(folder.tokenizer)
+    check_file(files.path)
     try:
-        tokenizer = Tokenizer.from_file(str(folder.tokenizer))
+        tokenizer = Tokenizer.from_file(str(files.path))
     except Exception as error:  # tokenizers raises plain Exception
-        raise EngineUnavailable(f"{folder.tokenizer} cannot be used: {error}.", REMEDY) from error
-    pad_id = tokenizer.token_to_id(folder.pad_token)
-    if pad_id is None:
-        reason = (
-            f"{folder.tokenizer} does not know the pad token {folder.pad_token!r} of tokenizer_config.json."
+        raise EngineUnavailable(f"{files.path} cannot be used: {error}.", files.remedy) from error
+    try:
+        return ClipTokenizer(
+            tokenizer, pad_token=files.pad_token, context_length=files.context_length, clean=files.clean
         )
-        raise EngineUnavailable(reason, REMEDY)
-    tokenizer.enable_truncation(max_length=folder.context_length)
-    tokenizer.enable_padding(length=folder.context_length, pad_id=pad_id, pad_token=folder.pad_token)
-    return tokenizer
+    except ValueError as error:
+        raise EngineUnavailable(f"{files.path} {error}.", files.remedy) from error

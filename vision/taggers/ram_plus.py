@@ -10,31 +10,29 @@ logit scale:
 from __future__ import annotations
 
 import hashlib
-import logging
 import threading
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from vision.batching import Batches, is_out_of_memory
 from vision.config import EngineConfig
-from vision.devices import thread_count
 from vision.embedders.preprocess import Preprocess
 from vision.errors import EngineFailed, EngineUnavailable
 from vision.memory import loading
 from vision.results import RGBImage, Tag
 from vision.taggers.ram_plus_checkpoint import RAM_PLUS, RamPlusShape, load_network
 from vision.taggers.ram_plus_tags import TAG_FILES, Language, RamTags, read_tags
+from vision.torch_devices import TorchPrecision, torch_device, torch_dtype, torch_precision
 from vision.weights import downloaded
 
 if TYPE_CHECKING:
     from vision.taggers.ram_plus_network import RamPlusNetwork
-
-Precision = Literal["fp32", "fp16", "bf16"]
 
 ENGINE = "ram_plus"
 FOLDER = "ram_plus"
@@ -48,8 +46,6 @@ _STD = (0.229, 0.224, 0.225)
 _TAIL = 256 * 1024
 #: Starts the last record of every zip archive, which is what a checkpoint is.
 _ZIP_END = b"PK\x05\x06"
-
-logger = logging.getLogger(__name__)
 
 
 class RamPlusTagger:
@@ -67,7 +63,7 @@ class RamPlusTagger:
         config: EngineConfig,
         *,
         language: Language = "en",
-        precision: Precision | None = None,
+        precision: TorchPrecision | None = None,
         batch_size: int | None = None,
         shape: RamPlusShape = RAM_PLUS,
     ) -> None:
@@ -79,6 +75,7 @@ class RamPlusTagger:
         self._config = config
         self._names = self._tags.names(language)
         self._precision = precision
+        self._batches = Batches("RAM++")
         self._batch_size = batch_size
         self._shape = shape
         self._bars = threshold_logits(self._tags.thresholds)
@@ -102,21 +99,13 @@ class RamPlusTagger:
 
     def logits(self, images: Sequence[RGBImage]) -> npt.NDArray[np.float32]:
         """[N] upright RGB images to float32 [N, tags], as the network gives them."""
-        rows: list[npt.NDArray[np.float32]] = []
-        start = 0
-        while start < len(images):
-            network = self._loaded()
-            batch = images[start : start + self._step(network)]
-            answer = self._run(network, batch)
-            if answer is not None:
-                rows.append(answer)
-                start += len(batch)
-        if not rows:
+        if not images:
             return np.zeros((0, len(self._tags)), dtype=np.float32)
-        return self._checked(np.concatenate(rows))
+        network = self._loaded()
+        at_most = self._batch_size or self._usual_batch(network)
+        return self._checked(self._batches.run(images, lambda batch: self._run(network, batch), at_most))
 
-    def _run(self, network: RamPlusNetwork, images: Sequence[RGBImage]) -> npt.NDArray[np.float32] | None:
-        """One batch; None when it did not fit the card, after the batch size was halved."""
+    def _run(self, network: RamPlusNetwork, images: Sequence[RGBImage]) -> npt.NDArray[np.float32]:
         import torch
 
         weights = network.image_proj.weight
@@ -124,14 +113,9 @@ class RamPlusTagger:
         try:
             with torch.inference_mode():
                 output = network(pixels.to(device=weights.device, dtype=weights.dtype)).float().cpu().numpy()
-        except torch.cuda.OutOfMemoryError as error:
-            if len(images) == 1:
-                raise EngineFailed(f"{self.engine_id} has too little memory for one picture.") from error
-            self._batch_size = len(images) // 2
-            logger.warning("RAM++ ran out of memory at %d pictures; now %d", len(images), self._batch_size)
-            torch.cuda.empty_cache()
-            return None
         except RuntimeError as error:
+            if is_out_of_memory(error):
+                raise
             raise EngineFailed(f"{self.engine_id} failed on {len(images)} pictures: {error}") from error
         answer: npt.NDArray[np.float32] = output
         return answer
@@ -143,9 +127,8 @@ class RamPlusTagger:
             raise EngineFailed(f"{self.engine_id} gave no numbers for picture {numbers} of {len(logits)}.")
         return logits
 
-    def _step(self, network: RamPlusNetwork) -> int:
-        on_card = network.image_proj.weight.is_cuda
-        return max(1, self._batch_size or (CUDA_BATCH if on_card else CPU_BATCH))
+    def _usual_batch(self, network: RamPlusNetwork) -> int:
+        return CUDA_BATCH if network.image_proj.weight.is_cuda else CPU_BATCH
 
     def _best(self, confidences: npt.NDArray[np.float32]) -> list[Tag]:
         """The most confident tags over the setting, each name once."""
@@ -167,9 +150,10 @@ class RamPlusTagger:
 
     def _load(self) -> RamPlusNetwork:
         device = torch_device(self._config)
-        precision: Precision = self._precision or ("fp32" if device == "cpu" else "fp16")
+        precision = self._precision or torch_precision(self._config, device)
         with loading(self.engine_id, device=device, precision=precision):
-            network = load_network(self._checkpoint, self._shape, device=device, dtype=_dtype(precision))
+            dtype = torch_dtype(precision)
+            network = load_network(self._checkpoint, self._shape, device=device, dtype=dtype)
         if network.shape.tags != len(self._tags):
             raise EngineUnavailable(
                 f"{self._checkpoint} knows {network.shape.tags} tags, the tag files list {len(self._tags)}.",
@@ -202,30 +186,6 @@ def calibrate(logits: npt.NDArray[np.float32], bars: npt.NDArray[np.float32]) ->
     margin = (logits - bars).astype(np.float64)
     confidences: npt.NDArray[np.float32] = (0.5 * (1 + np.tanh(margin / 2))).astype(np.float32)
     return confidences
-
-
-def torch_device(config: EngineConfig) -> str:
-    """``cuda`` or ``cpu`` by ``config.device``. On the processor it also sets torch's threads.
-
-    Raises EngineUnavailable when the graphics card is asked for and this torch cannot use one.
-    """
-    import torch
-
-    if config.device != "cpu" and torch.cuda.is_available():
-        return "cuda"
-    if config.device == "cuda":
-        raise EngineUnavailable(
-            f"DEVICE=cuda is set, but torch {torch.__version__} sees no graphics card.",
-            "Set DEVICE=auto or DEVICE=cpu, or install a CUDA build of torch and the driver.",
-        )
-    torch.set_num_threads(thread_count(config))
-    return "cpu"
-
-
-def _dtype(precision: Precision) -> Any:
-    import torch
-
-    return {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}[precision]
 
 
 def _require(folder: Path) -> None:

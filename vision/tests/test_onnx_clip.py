@@ -18,7 +18,7 @@ from vision.config import EngineConfig
 from vision.embedders.clip_folder import read_clip_folder
 from vision.embedders.onnx_clip import OnnxClip
 from vision.embedders.preprocess import Preprocess, parse_preprocess
-from vision.embedders.tokenizer import ClipTokenizer, canonicalize
+from vision.embedders.tokenizer import canonicalize, read_tokenizer
 from vision.errors import EngineFailed, EngineUnavailable
 from vision.ports import ImageEmbedder, TextEmbedder
 from vision.tests.assets import CLIP_SURROGATE, PHOTOS, need_assets, photo
@@ -258,7 +258,7 @@ def test_extreme_shapes_stay_small(mode: str, shape: tuple[int, int]) -> None:
 
 
 def tokens(folder: Path, text: str) -> list[int]:
-    return ClipTokenizer(read_clip_folder(folder))([text])[0].tolist()
+    return read_tokenizer(read_clip_folder(folder).tokens)([text])[0].tolist()
 
 
 def test_short_text_is_padded_with_the_pad_token(tmp_path: Path) -> None:

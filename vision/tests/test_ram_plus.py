@@ -361,13 +361,13 @@ def test_a_batch_that_does_not_fit_is_halved_and_the_size_remembered(
     with caplog.at_level(logging.WARNING):
         np.testing.assert_allclose(batched.logits(images), expected, atol=1e-5)
         batched.logits(images)
-    assert [record.args for record in caplog.records] == [(8, 4), (4, 2)]
+    assert [record.args for record in caplog.records] == [("RAM++", 8, 4), ("RAM++", 4, 2)]
     assert tried == [8, 4, 2, 2, 2, 2, 2, 2, 2, 2]
 
 
 def test_one_picture_that_does_not_fit_fails(tagger: RamPlusTagger, monkeypatch: pytest.MonkeyPatch) -> None:
     limit_memory(monkeypatch, 0)
-    with pytest.raises(EngineFailed, match="too little memory for one picture"):
+    with pytest.raises(EngineFailed, match="too little memory for one input"):
         tagger.logits(pictures(1))
 
 
