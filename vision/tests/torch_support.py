@@ -15,6 +15,7 @@ import numpy as np
 
 from vision.config import EngineConfig
 from vision.results import RGBImage
+from vision.tests.small_models import PAD, build_tokenizer
 
 CLIP_CONFIG: dict[str, Any] = {
     "embed_dim": 32,
@@ -100,6 +101,14 @@ def save_model(
         torch.save(
             {"epoch": 3, "state_dict": {f"module.{key}": v for key, v in state.items()}}, folder / name
         )
+    return model
+
+
+def save_siglip(folder: Path) -> Any:
+    """A SigLIP-like one: another loss, pooling and preprocessing, and a tokenizer of its own."""
+    model = save_model(folder, SIGLIP_CONFIG, SIGLIP_PREPROCESS)
+    build_tokenizer().save(str(folder / "tokenizer.json"))
+    (folder / "tokenizer_config.json").write_text(json.dumps({"pad_token": PAD}))
     return model
 
 
