@@ -67,9 +67,12 @@ def _drawn(width: int, height: int, random: np.random.Generator, *, noisy: bool)
 
 
 def embed_samples(embedder: Embedder, pictures: Sequence[RGBImage]) -> tuple[Vectors, Vectors]:
-    """The vectors of the pictures, one by one (a fixed batch gains nothing from more), and of ``TEXTS``."""
-    images = np.concatenate([embedder.embed_images([picture]) for picture in pictures])
-    return images, embedder.embed_texts(TEXTS)
+    """The vectors of the pictures and of ``TEXTS``: the first alone, the others at once."""
+    alone, words = embedder.embed_images(pictures[:1]), embedder.embed_texts(TEXTS[:1])
+    return (
+        np.concatenate([alone, embedder.embed_images(pictures[1:])]),
+        np.concatenate([words, embedder.embed_texts(TEXTS[1:])]),
+    )
 
 
 def agreement(first: tuple[Vectors, Vectors], second: tuple[Vectors, Vectors]) -> Agreement:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import logging
 import shutil
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +48,15 @@ def one_thread() -> None:
     torch.set_num_threads(1)
 
 
+@pytest.fixture(autouse=True)
+def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*args: Any, **options: Any) -> Any:
+        raise AssertionError(f"something asked the network for {args}")
+
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+
+
 def theirs(model: Any, images: list[np.ndarray]) -> np.ndarray:
     """The vectors OpenCLIP computes by its own means."""
     config = open_clip.transform.PreprocessCfg(**open_clip.get_model_preprocess_cfg(model))
@@ -58,6 +69,14 @@ def theirs(model: Any, images: list[np.ndarray]) -> np.ndarray:
 def their_texts(model: Any, texts: list[str]) -> np.ndarray:
     with torch.inference_mode():
         tokens = open_clip.SimpleTokenizer(context_length=16)(texts)
+        return model.encode_text(tokens, normalize=True).numpy()
+
+
+def tiny_tokenizer_texts(model: Any, texts: list[str]) -> np.ndarray:
+    tokenizer = build_tokenizer()
+    tokenizer.enable_padding(length=12, pad_id=0, pad_token=PAD)
+    with torch.inference_mode():
+        tokens = torch.tensor([row.ids for row in tokenizer.encode_batch(texts)])
         return model.encode_text(tokens, normalize=True).numpy()
 
 
@@ -78,12 +97,42 @@ def test_siglip_squashes_and_canonicalises(tmp_path: Path) -> None:
     np.testing.assert_allclose(clip.embed_images(pictures(3)), theirs(model, pictures(3)), atol=1e-5)
     plain, dressed = clip.embed_texts(["a photo of a cat", "A Photo, of (a) CAT!"])
     np.testing.assert_allclose(plain, dressed, atol=1e-6)
-    tokenizer = build_tokenizer()
-    tokenizer.enable_padding(length=12, pad_id=0, pad_token=PAD)
-    with torch.inference_mode():
-        tokens = torch.tensor([tokenizer.encode("a photo of a cat").ids])
-        expected = model.encode_text(tokens, normalize=True)[0].numpy()
+    expected = tiny_tokenizer_texts(model, ["a photo of a cat"])[0]
     np.testing.assert_allclose(plain, expected, atol=1e-5)
+
+
+def test_coca(tmp_path: Path) -> None:
+    config = copy.deepcopy(CLIP_CONFIG) | {"custom_text": True}
+    config["vision_cfg"] |= {"attentional_pool": True, "attn_pooler_heads": 2, "output_tokens": True}
+    config["text_cfg"] |= {"embed_cls": True, "output_tokens": True}
+    config["multimodal_cfg"] = {**CLIP_CONFIG["text_cfg"], "attn_pooler_heads": 2}
+    model = save_model(model_folder(tmp_path), config)
+    clip = OpenClip(openclip_config(tmp_path))
+    np.testing.assert_allclose(clip.embed_images(pictures(2)), theirs(model, pictures(2)), atol=1e-5)
+    np.testing.assert_allclose(clip.embed_texts(TEXTS), their_texts(model, TEXTS), atol=1e-5)
+
+
+def test_a_text_tower_of_transformers(tmp_path: Path) -> None:
+    """Its configuration is read from the folder; the name in OpenCLIP's one would mean the network."""
+    pytest.importorskip("transformers", reason="transformers is not installed")
+    folder = model_folder(tmp_path)
+    tower = {"model_type": "xlm-roberta", "vocab_size": 64, "hidden_size": 32, "num_hidden_layers": 1}
+    tower |= {
+        "num_attention_heads": 2,
+        "intermediate_size": 64,
+        "max_position_embeddings": 90,
+        "pad_token_id": 0,
+    }
+    (folder / "text").mkdir(parents=True)
+    (folder / "text" / "config.json").write_text(json.dumps(tower))
+    text = {"hf_model_name": str(folder / "text"), "hf_pooler_type": "mean_pooler", "hf_proj_type": "linear"}
+    text |= {"hf_tokenizer_name": "tiny", "context_length": 12}
+    model = save_siglip(folder, {**CLIP_CONFIG, "text_cfg": text})
+    text["hf_model_name"] = "somebody/on-the-hub"
+    content = {"model_cfg": {**CLIP_CONFIG, "text_cfg": text}, "preprocess_cfg": {}}
+    (folder / "open_clip_config.json").write_text(json.dumps(content))
+    found = OpenClip(openclip_config(tmp_path)).embed_texts(["a photo of a cat"])
+    np.testing.assert_allclose(found, tiny_tokenizer_texts(model, ["a photo of a cat"]), atol=1e-5)
 
 
 @pytest.mark.parametrize("interpolation", ["bicubic", "bilinear"])

@@ -85,7 +85,9 @@ def test_the_shipped_manifest_makes_sense() -> None:
     light = ["ViT-B-32__openai", "yunet-sface"]
     assert [model.id for model in select("light")] == light
     assert not any(model.non_commercial for model in select("light"))
-    assert [model.id for model in select("full")] == [*light, "ram_plus_swin_large_14m"]
+    full = ["ViT-B-32__openai", "ViT-H-14__laion2b_s32b_b79k", "yunet-sface", "ram_plus_swin_large_14m"]
+    assert [model.id for model in select("full")] == full
+    assert [model.id for model in select("openclip")] == ["ViT-H-14__laion2b_s32b_b79k"]
     assert [model.id for model in select("buffalo_l") if model.non_commercial] == ["buffalo_l"]
     assert [model.id for model in select("clip")] == ["ViT-B-32__openai"]
     assert [model.id for model in select("ViT-B-16-SigLIP2__webli")] == ["ViT-B-16-SigLIP2__webli"]

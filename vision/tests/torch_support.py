@@ -86,7 +86,7 @@ def save_model(
     content = {"model_cfg": config, "preprocess_cfg": preprocess or {}}
     (folder / "open_clip_config.json").write_text(json.dumps(content))
     torch.manual_seed(seed)
-    model = open_clip.create_model(f"local-dir:{folder}", load_weights=False).eval()
+    model = open_clip.create_model(f"local-dir:{folder}", load_weights=False, pretrained_text=False).eval()
     # Fresh layers know nothing of place and word: spread them, so that every input has its own vector.
     with torch.no_grad():
         for parameter in model.parameters():
@@ -104,9 +104,9 @@ def save_model(
     return model
 
 
-def save_siglip(folder: Path) -> Any:
+def save_siglip(folder: Path, config: dict[str, Any] = SIGLIP_CONFIG) -> Any:
     """A SigLIP-like one: another loss, pooling and preprocessing, and a tokenizer of its own."""
-    model = save_model(folder, SIGLIP_CONFIG, SIGLIP_PREPROCESS)
+    model = save_model(folder, config, SIGLIP_PREPROCESS)
     build_tokenizer().save(str(folder / "tokenizer.json"))
     (folder / "tokenizer_config.json").write_text(json.dumps({"pad_token": PAD}))
     return model
