@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from vision.embedders.preprocess import Preprocess, parse_preprocess
-from vision.embedders.tokenizer import Clean, TokenizerFiles, parse_clean, read_pad_token
+from vision.embedders.tokenizer import Clean, TokenizerFiles, parse_clean, read_token, read_zeroed
 from vision.errors import EngineUnavailable
 from vision.results import SpaceInfo
 
@@ -53,6 +53,7 @@ class ClipFolder:
     context_length: int
     clean: Clean
     pad_token: str
+    zeroed: str | None
     preprocess: Preprocess
 
     @property
@@ -69,7 +70,9 @@ class ClipFolder:
     def tokens(self) -> TokenizerFiles:
         """The tokenizer of the text tower, and its rules."""
         path = self.path / "textual" / "tokenizer.json"
-        return TokenizerFiles(path, self.pad_token, self.context_length, self.clean, REMEDY)
+        return TokenizerFiles(
+            path, self.pad_token, self.zeroed, self.context_length, self.clean, remedy=REMEDY
+        )
 
 
 def read_clip_folder(path: Path | None) -> ClipFolder:
@@ -93,7 +96,8 @@ def read_clip_folder(path: Path | None) -> ClipFolder:
         space=_space(path, config),
         context_length=_positive(path, text.get("context_length", 77), "text_cfg.context_length"),
         clean=_clean(path, text),
-        pad_token=read_pad_token(path / _TOKENIZER_CONFIG, REMEDY),
+        pad_token=read_token(path / _TOKENIZER_CONFIG, "pad_token", REMEDY),
+        zeroed=read_zeroed(path / _TOKENIZER_CONFIG, text, REMEDY),
         preprocess=_preprocess(path),
     )
 

@@ -91,7 +91,8 @@ def _write_small_files(folder: Path, files: OpenClipFiles, preprocess: dict[str,
     for name in _FOLDERS.values():
         (folder / name).mkdir()
     clean = files.tokenizer.clean if files.tokenizer else parse_clean(files.text_cfg, default="lower")
-    text = {**files.text_cfg, "context_length": files.context_length, "tokenizer_kwargs": {"clean": clean}}
+    options = {**files.text_cfg.get("tokenizer_kwargs", {}), "clean": clean}
+    text = {**files.text_cfg, "context_length": files.context_length, "tokenizer_kwargs": options}
     config = {
         "model_name": files.model,
         "embed_dim": files.space.dimensions,

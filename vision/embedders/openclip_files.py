@@ -25,7 +25,7 @@ from typing import Any
 
 from vision.config import EngineConfig
 from vision.embedders.clip_folder import CLIP_SPACE
-from vision.embedders.tokenizer import TokenizerFiles, parse_clean, read_pad_token
+from vision.embedders.tokenizer import TokenizerFiles, parse_clean, read_token, read_zeroed
 from vision.errors import EngineUnavailable
 from vision.results import SpaceInfo
 from vision.weights import manifest
@@ -158,9 +158,15 @@ def _tokenizer(folder: Path, model: str, text: dict[str, Any], remedy: str) -> T
         if not (folder / name).is_file():
             reason = f"{model} has a tokenizer of its own: {folder / name} is missing."
             raise EngineUnavailable(reason, remedy)
-    pad_token = read_pad_token(folder / "tokenizer_config.json", remedy)
-    length = int(text.get("context_length", 77))
-    return TokenizerFiles(folder / "tokenizer.json", pad_token, length, clean, remedy)
+    rules = folder / "tokenizer_config.json"
+    return TokenizerFiles(
+        path=folder / "tokenizer.json",
+        pad_token=read_token(rules, "pad_token", remedy),
+        zeroed=read_zeroed(rules, text, remedy),
+        context_length=int(text.get("context_length", 77)),
+        clean=clean,
+        remedy=remedy,
+    )
 
 
 def _text_folder(folder: Path, model: str, text: dict[str, Any], remedy: str) -> Path | None:

@@ -22,6 +22,8 @@ from vision.weights import check_file
 Clean = Literal["whitespace", "lower", "canonicalize"]
 _CLEANINGS = ("whitespace", "lower", "canonicalize")
 
+#: Of the CLIPA models, which were trained without the separator that their tokenizer ends a text with.
+_STRIP = "strip_sep_token"
 _NO_PUNCTUATION = str.maketrans("", "", string.punctuation)
 _QUOTES = str.maketrans(
     {**dict.fromkeys("\u02bc\u2018\u2019\u201a\u201b", "'"), **dict.fromkeys("\u201c\u201d\u201e\u201f", '"')}
@@ -33,10 +35,14 @@ _CONTROLS = re.compile("[\x00-\x08\x0b\x0e-\x1f\x7f\u206a-\u206f\ufeff\ufff9-\uf
 
 @dataclass(frozen=True, slots=True)
 class TokenizerFiles:
-    """A ``tokenizer.json`` and the rules for its use. ``remedy`` is what helps when it cannot be used."""
+    """A ``tokenizer.json`` and the rules for its use. ``remedy`` is what helps when it cannot be used.
+
+    ``zeroed`` is a token whose id is replaced by 0, None for most models.
+    """
 
     path: Path
     pad_token: str
+    zeroed: str | None
     context_length: int
     clean: Clean
     remedy: str
@@ -80,24 +86,32 @@ def parse_clean(text_cfg: Mapping[str, Any], default: Clean) -> Clean:
     options = text_cfg.get("tokenizer_kwargs") or {}
     if not isinstance(options, dict):
         raise ValueError(f"tokenizer_kwargs is {options!r}, not an object")
-    unknown = {name: value for name, value in options.items() if name != "clean" and value}
+    unknown = {name for name, value in options.items() if name not in ("clean", _STRIP) and value}
     clean = options.get("clean", default)
     if unknown or clean not in _CLEANINGS:
-        raise ValueError(f"tokenizer_kwargs is {options!r}; only clean is supported: {', '.join(_CLEANINGS)}")
+        raise ValueError(
+            f"tokenizer_kwargs is {options!r}; known are strip_sep_token and clean: {', '.join(_CLEANINGS)}"
+        )
     return cast(Clean, clean)
 
 
-def read_pad_token(path: Path, remedy: str) -> str:
-    """``pad_token`` of a ``tokenizer_config.json``. Raises EngineUnavailable when it does not say."""
+def read_zeroed(path: Path, text_cfg: Mapping[str, Any], remedy: str) -> str | None:
+    """The token that this model wants replaced by 0, if any; ``path``: its ``tokenizer_config.json``."""
+    options = text_cfg.get("tokenizer_kwargs") or {}
+    return read_token(path, "sep_token", remedy) if options.get(_STRIP) else None
+
+
+def read_token(path: Path, name: str, remedy: str) -> str:
+    """Such as ``pad_token`` of a ``tokenizer_config.json``. Raises EngineUnavailable when it does not say."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-        token = content.get("pad_token")
+        token = content.get(name)
     except (OSError, ValueError, AttributeError) as error:
         raise EngineUnavailable(f"{path} cannot be used: {error}.", remedy) from error
     if isinstance(token, dict):  # how the transformers library writes a token with properties
         token = token.get("content")
     if not isinstance(token, str) or not token:
-        raise EngineUnavailable(f"{path} cannot be used: pad_token is missing.", remedy)
+        raise EngineUnavailable(f"{path} cannot be used: {name} is missing.", remedy)
     return token
 
 
@@ -107,7 +121,9 @@ class ClipTokenizer:
     Takes over ``tokenizer`` (of the package ``tokenizers``). Raises ValueError when it lacks the pad token.
     """
 
-    def __init__(self, tokenizer: Any, *, pad_token: str, context_length: int, clean: Clean) -> None:
+    def __init__(
+        self, tokenizer: Any, *, pad_token: str, context_length: int, clean: Clean, zeroed: str | None = None
+    ) -> None:
         pad_id = tokenizer.token_to_id(pad_token)
         if pad_id is None:
             raise ValueError(f"does not know the pad token {pad_token!r} of tokenizer_config.json")
@@ -115,11 +131,13 @@ class ClipTokenizer:
         tokenizer.enable_padding(length=context_length, pad_id=pad_id, pad_token=pad_token)
         self._tokenizer = tokenizer
         self._clean: Clean = clean
+        self._zeroed: int | None = tokenizer.token_to_id(zeroed) if zeroed else None
 
     def __call__(self, texts: Sequence[str]) -> npt.NDArray[np.int64]:
         """[N] texts to int64 [N, context_length]."""
         rows = self._tokenizer.encode_batch([cleaned(text, self._clean) for text in texts])
-        return np.asarray([row.ids for row in rows], dtype=np.int64)
+        ids = np.asarray([row.ids for row in rows], dtype=np.int64)
+        return ids if self._zeroed is None else np.where(ids == self._zeroed, 0, ids)
 
 
 def read_tokenizer(files: TokenizerFiles) -> ClipTokenizer:
@@ -133,7 +151,11 @@ def read_tokenizer(files: TokenizerFiles) -> ClipTokenizer:
         raise EngineUnavailable(f"{files.path} cannot be used: {error}.", files.remedy) from error
     try:
         return ClipTokenizer(
-            tokenizer, pad_token=files.pad_token, context_length=files.context_length, clean=files.clean
+            tokenizer,
+            pad_token=files.pad_token,
+            context_length=files.context_length,
+            clean=files.clean,
+            zeroed=files.zeroed,
         )
     except ValueError as error:
         raise EngineUnavailable(f"{files.path} {error}.", files.remedy) from error

@@ -18,7 +18,7 @@ from vision.config import EngineConfig
 from vision.embedders.clip_folder import read_clip_folder
 from vision.embedders.onnx_clip import OnnxClip
 from vision.embedders.preprocess import Preprocess, parse_preprocess
-from vision.embedders.tokenizer import canonicalize, read_tokenizer
+from vision.embedders.tokenizer import canonicalize, cleaned, read_tokenizer
 from vision.errors import EngineFailed, EngineUnavailable
 from vision.ports import ImageEmbedder, TextEmbedder
 from vision.tests.assets import CLIP_SURROGATE, PHOTOS, need_assets, photo
@@ -279,6 +279,30 @@ def test_pad_token_with_properties(tmp_path: Path) -> None:
     content = {"pad_token": {"content": END, "lstrip": False}}
     (folder / "textual" / "tokenizer_config.json").write_text(json.dumps(content))
     assert tokens(folder, "a")[-1] == VOCABULARY[END]
+
+
+def test_clipa_reads_no_separator(tmp_path: Path) -> None:
+    folder = build_clip_folder(tmp_path / "tiny", text_cfg={"tokenizer_kwargs": {"strip_sep_token": True}})
+    with pytest.raises(EngineUnavailable, match="sep_token is missing"):
+        read_clip_folder(folder)
+    (folder / "textual" / "tokenizer_config.json").write_text(
+        json.dumps({"pad_token": PAD, "sep_token": END})
+    )
+    assert tokens(folder, "a cat") == [VOCABULARY[word] for word in (START, "a", "cat")] + [0] * 5
+
+
+def test_other_options_of_a_tokenizer_are_refused(tmp_path: Path) -> None:
+    folder = build_clip_folder(tmp_path / "tiny", text_cfg={"tokenizer_kwargs": {"reduction_mask": "random"}})
+    with pytest.raises(EngineUnavailable, match="reduction_mask"):
+        read_clip_folder(folder)
+
+
+@pytest.mark.parametrize(
+    ("typed", "read"),
+    [("it’s “blue”", 'it\'s "blue"'), ("a &amp; b", "a & b"), ("ＡＢ ﬁsh", "AB fish"), ("e\u0301", "é")],
+)
+def test_texts_are_cleaned_as_open_clip_does(typed: str, read: str) -> None:
+    assert cleaned(typed, "whitespace") == read
 
 
 def test_siglip_texts_are_cleaned(tmp_path: Path) -> None:

@@ -19,10 +19,16 @@ from vision.embedders import openclip as openclip_module
 from vision.embedders.openclip import OpenClip
 from vision.embedders.openclip_model import TorchTower, clip_tokenizer
 from vision.embedders.preprocess import parse_preprocess
-from vision.embedders.tokenizer import ClipTokenizer
+from vision.embedders.tokenizer import (
+    ClipTokenizer,
+    TokenizerFiles,
+    parse_clean,
+    read_tokenizer,
+    read_zeroed,
+)
 from vision.errors import EngineFailed, EngineUnavailable
 from vision.ports import ImageEmbedder, TextEmbedder
-from vision.tests.small_models import PAD, build_tokenizer
+from vision.tests.small_models import END, PAD, build_tokenizer
 from vision.tests.torch_support import (
     CLIP_CONFIG,
     import_open_clip,
@@ -181,6 +187,36 @@ def test_tokens_are_those_of_open_clip(length: int) -> None:
     got = ours(texts)
     wrong = [text for text, a, b in zip(texts, got, expected, strict=True) if not np.array_equal(a, b)]
     assert wrong == []
+
+
+@pytest.mark.parametrize(("clean", "strip"), [("canonicalize", False), ("whitespace", True)])
+def test_tokenizers_of_the_hub_give_the_same_ids(tmp_path: Path, clean: str, strip: bool) -> None:  # noqa: FBT001
+    """As OpenCLIP reads them, through transformers."""
+    pytest.importorskip("transformers", reason="transformers is not installed")
+    build_tokenizer().save(str(tmp_path / "tokenizer.json"))
+    rules = {
+        "tokenizer_class": "PreTrainedTokenizerFast",
+        "pad_token": PAD,
+        "sep_token": END,
+        "unk_token": "<unk>",
+    }
+    (tmp_path / "tokenizer_config.json").write_text(json.dumps(rules))
+    reference = open_clip.tokenizer.HFTokenizer(
+        str(tmp_path), context_length=8, clean=clean, strip_sep_token=strip
+    )
+    text_cfg = {"tokenizer_kwargs": {"clean": clean, "strip_sep_token": strip}}
+    ours = read_tokenizer(
+        TokenizerFiles(
+            path=tmp_path / "tokenizer.json",
+            pad_token=PAD,
+            zeroed=read_zeroed(tmp_path / "tokenizer_config.json", text_cfg, ""),
+            context_length=8,
+            clean=parse_clean(text_cfg, default="whitespace"),
+            remedy="",
+        )
+    )
+    texts = ["A photo, of (a) CAT!", "a &amp; the “sea”", "the dog in the house with a picture of a cat", ""]
+    np.testing.assert_array_equal(ours(texts), reference(texts).numpy())
 
 
 # Loading ---------------------------------------------------------------------------------------------------

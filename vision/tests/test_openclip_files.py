@@ -129,9 +129,9 @@ def test_a_tokenizer_of_its_own_must_be_there(tmp_path: Path) -> None:
 
 
 def test_texts_that_cannot_be_tokenised_alike_are_refused(tmp_path: Path) -> None:
-    text = {**TEXT, "tokenizer_kwargs": {"strip_sep_token": True}}
+    text = {**TEXT, "tokenizer_kwargs": {"reduction_mask": "simple"}}
     place(tmp_path, model={**MODEL, "text_cfg": text})
-    assert "strip_sep_token" in refusal(config(tmp_path)).reason
+    assert "reduction_mask" in refusal(config(tmp_path)).reason
 
 
 def test_a_text_tower_of_transformers_needs_its_configuration(tmp_path: Path, installed: set[str]) -> None:
