@@ -19,7 +19,7 @@ from ingest import leases, ledger, states
 from ingest.batch import ImageVectors, make_items
 from ingest.leases import Worker
 from ingest.ledger import StepOutcome
-from ingest.pipeline import STEPS
+from ingest.pipeline import steps
 from ingest.runner import due_steps, never
 from ingest.steps.objects import ObjectsStep
 from library.engines import registry
@@ -144,7 +144,7 @@ def _next_states(photo_ids: list[int]) -> dict[int, Photo.State]:
     """For photos that were under way: the next step they wait for, when there is one."""
     due = due_steps(photo_ids)
     following: dict[int, Photo.State] = {}
-    for step in reversed(STEPS):
+    for step in reversed(steps()):
         if step.name != _STEP.name:
             following.update(dict.fromkeys(due[step.name], step.state))
     return following

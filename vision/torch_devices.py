@@ -29,6 +29,11 @@ def torch_device(config: EngineConfig) -> str:
     return "cpu"
 
 
+def torch_details(config: EngineConfig) -> dict[str, str]:
+    """What the settings say about device and precision; asking torch would touch the card before the fork."""
+    return {"device": config.device, "precision": config.precision}
+
+
 def torch_precision(config: EngineConfig, device: str) -> TorchPrecision:
     """``config.precision``; ``auto`` is float32 on a processor and float16 on a graphics card."""
     if config.precision != "auto":

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 
 from ingest.models import StepRun
+from ingest.switching import promote_complete
 from ingest.tests.engines import Engines
 from ingest.tests.pictures import Album, attempts_of, states, steps_of
 from library.models import CropEmbedding, EmbeddingSpace, Photo, PhotoEmbedding
-from library.spaces import promote_complete, space_for
-from vision.results import SpaceInfo
+from library.spaces import space_for
 
 pytestmark = pytest.mark.django_db
 
@@ -104,11 +104,12 @@ def test_another_model_gets_crops_in_its_own_space(
     assert CropEmbedding.objects.count() == 30
 
 
-def test_a_space_takes_over_without_crops(photos: list[Photo], settings: Any) -> None:
+def test_a_space_takes_over_without_crops(photos: list[Photo], engines: Engines, settings: Any) -> None:
     settings.LOCAL_CROPS = True
-    new = space_for(EmbeddingSpace.Kind.IMAGE, SpaceInfo("fake_embedder", "next", 2))
+    engines.embedder_fake.version = "next"
+    new = space_for(EmbeddingSpace.Kind.IMAGE, engines.embedder_fake.space)
     PhotoEmbedding.objects.bulk_create(
-        PhotoEmbedding(photo=photo, space=new, vector=np.array([1, 0], np.float32)) for photo in photos
+        PhotoEmbedding(photo=photo, space=new, vector=np.eye(12, dtype=np.float32)[0]) for photo in photos
     )
     promote_complete()
     assert EmbeddingSpace.objects.active("image") == new

@@ -81,9 +81,9 @@ def test_a_second_scan_writes_nothing_but_its_own_session(album: Album, engines:
     session = album.take_in()
     assert counts(session) == {"found": 4, "unchanged": 4, "skipped": 1}
     after = rows_written()
-    assert {table: n - before.get(table, 0) for table, n in after.items() if n != before.get(table, 0)} == {
-        "ingest_scansession": 2
-    }
+    written = {table: n - before.get(table, 0) for table, n in after.items() if n != before.get(table, 0)}
+    written.pop("ingest_workerreport", None)  # a worker tells of itself while it lives
+    assert written == {"ingest_scansession": 2}
 
 
 def test_names_of_any_bytes_are_taken(album: Album) -> None:

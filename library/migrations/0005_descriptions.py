@@ -9,7 +9,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('library', '0002_vectors_inline'),
+        ('library', '0004_space_source'),
     ]
 
     operations = [

@@ -18,8 +18,9 @@ from vision.config import EngineConfig
 from vision.describers import model_folder
 from vision.describers.wording import clean
 from vision.errors import EngineFailed, EngineUnavailable
+from vision.memory import loading
 from vision.results import RGBImage
-from vision.taggers.ram_plus import torch_device
+from vision.torch_devices import torch_details, torch_device
 from vision.weights import check_file
 
 ENGINE = "vision_language"
@@ -74,6 +75,11 @@ class VisionLanguageDescriber:
         return f"{ENGINE}/{self._config.description_model[:_LONGEST_NAME]}@{self._fingerprint}"
 
     @property
+    def details(self) -> dict[str, str]:
+        """Device and precision, as the settings say."""
+        return torch_details(self._config)
+
+    @property
     def batch_size(self) -> int:
         """One on a processor, more on a graphics card; halved for good when its memory did not suffice.
 
@@ -122,7 +128,9 @@ class VisionLanguageDescriber:
         if self._parts is None:
             with self._lock:
                 if self._parts is None:
-                    self._parts = _load(self._folder, self._config)
+                    with loading(self.engine_id) as details:
+                        self._parts = _load(self._folder, self._config)
+                        details["device"] = self._parts.device
         return self._parts
 
 

@@ -21,8 +21,9 @@ from vision.embedders.openclip_model import (
 from vision.embedders.preprocess import Preprocess
 from vision.embedders.tokenizer import ClipTokenizer
 from vision.embedders.unit import unit_rows
+from vision.memory import loading
 from vision.results import RGBImage, SpaceInfo, Vectors
-from vision.torch_devices import torch_device, torch_precision
+from vision.torch_devices import torch_details, torch_device, torch_precision
 
 #: On a processor larger batches gain nothing and hold more memory.
 CPU_BATCH = 8
@@ -60,6 +61,11 @@ class OpenClip:
     def space(self) -> SpaceInfo:
         """The space of these weights, whichever runtime computes them."""
         return self._files.space
+
+    @property
+    def details(self) -> dict[str, str]:
+        """Device and precision, as the settings say."""
+        return torch_details(self._config)
 
     def embed_images(self, images: Sequence[RGBImage]) -> Vectors:
         """[N] upright RGB images to float32 [N, D], unit rows.
@@ -102,7 +108,9 @@ class OpenClip:
 
     def _load(self, tower: Tower) -> tuple[TorchTower, Preprocess]:
         device = torch_device(self._config)
-        return load_tower(self._files, tower, device, torch_precision(self._config, device))
+        precision = torch_precision(self._config, device)
+        with loading(self.engine_id, f"{tower} tower", device=device, precision=precision):
+            return load_tower(self._files, tower, device, precision)
 
     def _nothing(self) -> Vectors:
         return np.zeros((0, self.space.dimensions), dtype=np.float32)

@@ -22,7 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vision.config import EngineConfig
-from vision.devices import onnx_providers, require_device, session_options
+from vision.devices import device_name, onnx_providers, require_device, session_options
 from vision.errors import EngineFailed, EngineUnavailable
 from vision.faces.parts import (
     fingerprint,
@@ -34,6 +34,7 @@ from vision.faces.parts import (
 )
 from vision.faces.pose import landmark_pose
 from vision.faces.quality import QUALITY_VERSION, DetectionScale, face_quality
+from vision.memory import loading
 from vision.results import DetectedFace, Pose, RGBImage, SpaceInfo
 from vision.weights import check_file, downloaded, manifest
 
@@ -131,11 +132,17 @@ class InsightFaces:
         """512 dimensions; the pack with its fingerprint: other files are another space."""
         return SpaceInfo(engine=ENGINE, model=self._pack, dimensions=DIMENSIONS)
 
+    @property
+    def details(self) -> dict[str, str]:
+        """The device of its sessions."""
+        return {"device": device_name(onnx_providers(self._config)[0])}
+
     def analyze(self, images: Sequence[RGBImage]) -> list[list[DetectedFace]]:
         """One list of faces a picture, left to right. Raises EngineFailed when the models fail on one."""
         with self._lock:  # the package's objects keep scratch values
             if self._models is None:
-                self._models = _load(self._folder, self._config)
+                with loading(self.engine_id, **self.details):
+                    self._models = _load(self._folder, self._config)
             return [self._analyze_one(image, self._models) for image in images]
 
     def _analyze_one(self, image: RGBImage, models: _Models) -> list[DetectedFace]:

@@ -34,6 +34,7 @@ from vision.faces.parts import (
 )
 from vision.faces.pose import landmark_pose
 from vision.faces.quality import QUALITY_VERSION, DetectionScale, face_quality
+from vision.memory import loading
 from vision.results import DetectedFace, RGBImage, SpaceInfo
 from vision.weights import check_file, downloaded
 
@@ -127,11 +128,17 @@ class YunetSface:
         """128 dimensions, named by the recogniser alone: another detector finds faces of the same space."""
         return self._space
 
+    @property
+    def details(self) -> dict[str, str]:
+        """OpenCV computes on the processor."""
+        return {"device": "cpu"}
+
     def analyze(self, images: Sequence[RGBImage]) -> list[list[DetectedFace]]:
         """One list of faces a picture, left to right. Raises EngineFailed when OpenCV fails on one."""
         with self._lock:  # the detector keeps the size of its last picture
             if self._models is None:
-                self._models = _load(self._weights, self._config)
+                with loading(self.engine_id, **self.details):
+                    self._models = _load(self._weights, self._config)
             return [self._analyze_one(image, self._models) for image in images]
 
     def _analyze_one(self, image: RGBImage, models: _Models) -> list[DetectedFace]:

@@ -21,6 +21,7 @@ import numpy.typing as npt
 from vision.config import EngineConfig
 from vision.devices import CUDA_PROVIDER, onnx_providers, thread_count
 from vision.errors import EngineFailed, EngineUnavailable
+from vision.memory import loading
 from vision.readers.lines import Line, line
 from vision.readers.paddle_models import ENGINE, PaddleModels, paddle_models
 from vision.readers.page import DETECT_EDGE, read_page, revision
@@ -54,6 +55,11 @@ class PaddleOcrReader:
         name = f"{_package_version()}-{models.recognition.name}@{models.fingerprint}"
         return f"{ENGINE}/{name}-{revision(self._config)}"
 
+    @property
+    def details(self) -> dict[str, str]:
+        """The runtime of its models, and the device as the settings say."""
+        return {"device": self._config.device, "runtime": self._models.runtime}
+
     def read(self, images: Sequence[RGBImage]) -> list[PageText]:
         """One PageText a picture, in reading order. Raises EngineFailed when a model fails on one."""
         return [self._read_one(image) for image in images]
@@ -70,7 +76,8 @@ class PaddleOcrReader:
     def _find(self, bgr: npt.NDArray[np.uint8]) -> list[Line]:
         with self._lock:
             if self._pipeline is None:
-                self._pipeline = _load(self._models, self._config)
+                with loading(self.engine_id, **self.details):
+                    self._pipeline = _load(self._models, self._config)
             (result,) = self._pipeline.predict(
                 bgr,
                 text_det_limit_side_len=DETECT_EDGE,

@@ -28,7 +28,7 @@ from vision.memory import loading
 from vision.results import RGBImage, Tag
 from vision.taggers.ram_plus_checkpoint import RAM_PLUS, RamPlusShape, load_network
 from vision.taggers.ram_plus_tags import TAG_FILES, Language, RamTags, read_tags
-from vision.torch_devices import TorchPrecision, torch_device, torch_dtype, torch_precision
+from vision.torch_devices import TorchPrecision, torch_details, torch_device, torch_dtype, torch_precision
 from vision.weights import downloaded
 
 if TYPE_CHECKING:
@@ -87,6 +87,11 @@ class RamPlusTagger:
     def engine_id(self) -> str:
         """``ram_plus/<fingerprint of weights, tag lists and language>``."""
         return f"{ENGINE}/{self._fingerprint}"
+
+    @property
+    def details(self) -> dict[str, str]:
+        """Device and precision, as the settings say."""
+        return torch_details(self._config)
 
     def tag_images(self, images: Sequence[RGBImage]) -> list[list[Tag]]:
         """[N] upright RGB images to one list of tags a picture, most confident first.
