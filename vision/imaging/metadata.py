@@ -12,10 +12,14 @@ from datetime import UTC, datetime, tzinfo
 from typing import Final
 
 from vision.imaging.embedded import Embedded, read_embedded
+from vision.imaging.picasa import PicasaEntry
 from vision.imaging.places import place_of
-from vision.imaging.taken import DateSources, TakenSource, choose_taken
+from vision.imaging.regions import NamedPerson, of_picasa, people_in, without_doubles
+from vision.imaging.taken import DateSources, OffsetSource, TakenSource, choose_taken
+from vision.imaging.takeout import TakeoutNote
 from vision.imaging.text import clean_text, finite, json_value
-from vision.imaging.xmp import Properties, parse_xmp
+from vision.imaging.xmp import Properties, parse_tree, properties_of
+from vision.imaging.zones import zone_at
 
 #: EXIF tags kept as they are, by their standard names.
 _KEPT: Final = """
@@ -26,6 +30,13 @@ _KEPT: Final = """
     OffsetTimeOriginal GPSImgDirection GPSSpeed GPSHPositioningError GPSDateStamp GPSTimeStamp
 """
 KEPT_TAGS: Final = tuple(_KEPT.split())
+
+#: Keywords as paths, and what stands between their steps: Lightroom, digiKam, Microsoft.
+_PATHS: Final = (
+    ("lr:hierarchicalSubject", "|"),
+    ("digiKam:TagsList", "/"),
+    ("MicrosoftPhoto:LastKeywordXMP", "/"),
+)
 
 #: What cameras write into every picture when nobody described it.
 _NO_DESCRIPTION: Final = frozenset(
@@ -49,13 +60,15 @@ class PhotoMetadata:
 
     ``taken_at`` is aware and in UTC; ``taken_local`` is the clock on the wall (naive); ``offset_minutes`` is
     None when nothing tells it (then ``taken_at`` was reckoned in the fallback time zone). ``exif`` is made of
-    text, numbers and lists only. Every string is free of NULs and lone surrogates.
+    text, numbers and lists only. Every string is free of NULs and lone surrogates. ``people`` are those whom
+    other programs named.
     """
 
     taken_at: datetime | None = None
     taken_local: datetime | None = None
     offset_minutes: int | None = None
     taken_source: TakenSource | None = None
+    offset_source: OffsetSource | None = None
     latitude: float | None = None
     longitude: float | None = None
     altitude: float | None = None
@@ -67,6 +80,7 @@ class PhotoMetadata:
     title: str = ""
     description: str = ""
     keywords: tuple[str, ...] = ()
+    people: tuple[NamedPerson, ...] = ()
     exif: Mapping[str, object] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
 
@@ -87,50 +101,77 @@ def read_metadata(
     file_mtime: float | None = None,
     fallback_timezone: tzinfo = UTC,
     now: datetime | None = None,
+    takeout: TakeoutNote | None = None,
+    picasa: PicasaEntry | None = None,
+    upright: tuple[int, int] | None = None,
 ) -> PhotoMetadata:
     """Read all metadata of the bytes of a file; never raises for any bytes.
 
     ``sidecar`` is the content of its XMP file: what it says outranks what is embedded. ``file_mtime`` is in
     seconds since 1970; ``fallback_timezone`` is where clocks hung whose offset is unknown; ``now`` bounds
-    what is plausible.
+    what is plausible. ``takeout`` and ``picasa`` are what Google's and Picasa's files say of it; ``upright``
+    is its width and height in pixels as it is seen, for face regions.
     """
+    takeout, picasa = takeout or TakeoutNote(), picasa or PicasaEntry()
     embedded = read_embedded(data, extension)
     warnings = list(embedded.warnings)
-    inside = _properties(embedded.xmp, "XMP", warnings)
-    beside = _properties(sidecar or b"", "sidecar", warnings)
-    dates = DateSources(embedded, inside, beside, os.fsdecode(file_name), file_mtime)
+    frame = _Frame(_orientation(embedded.exif), upright)
+    inside, people = _packet(embedded.xmp, "XMP", frame, warnings)
+    beside, people_beside = _packet(sidecar or b"", "sidecar", frame, warnings)
+    google = {"correction" if takeout.place_corrected else "other": takeout.place}
+    place = place_of(embedded.exif, inside, beside, warnings, **google)
+    zone = zone_at(place.latitude, place.longitude) if place else None
+    dates = DateSources(embedded, inside, beside, os.fsdecode(file_name), file_mtime, takeout.taken, zone)
     taken = choose_taken(dates, fallback=fallback_timezone, now=now or datetime.now(UTC), warnings=warnings)
-    place = place_of(embedded.exif, inside, beside, warnings)
-    words = _Words(embedded, inside, beside)
+    words = _Words(embedded, inside, beside, takeout, picasa)
+    people = [*people_beside, *people, *of_picasa(picasa.faces)]
+    people += [NamedPerson(name, None, "takeout") for name in takeout.people]
     return PhotoMetadata(
         taken_at=taken.at if taken else None,
         taken_local=taken.local if taken else None,
         offset_minutes=taken.offset if taken else None,
         taken_source=taken.source if taken else None,
+        offset_source=taken.offset_source if taken else None,
         latitude=place.latitude if place else None,
         longitude=place.longitude if place else None,
         altitude=place.altitude if place else None,
         camera_make=words.first(("tiff:Make",), "Make", limit=100),
         camera_model=words.first(("tiff:Model",), "Model", limit=100),
         lens=words.first(("exifEX:LensModel", "aux:Lens"), "LensModel", limit=200),
-        orientation=_orientation(embedded.exif),
+        orientation=frame.orientation,
         rating=words.rating(),
         title=words.title(),
         description=words.description(),
         keywords=words.keywords(),
+        people=tuple(without_doubles(people)),
         exif=_kept(embedded.exif),
         warnings=tuple(clean_text(warning, 300) for warning in warnings[:_MAX_WARNINGS]),
     )
 
 
-def _properties(packet: bytes, label: str, warnings: list[str]) -> Properties:
+@dataclass(frozen=True, slots=True)
+class _Frame:
+    """How the stored rows are turned to be seen, and the size then."""
+
+    orientation: int
+    upright: tuple[int, int] | None
+
+
+def _packet(
+    packet: bytes, label: str, frame: _Frame, warnings: list[str]
+) -> tuple[Properties, list[NamedPerson]]:
+    """Properties and people of an XMP packet."""
     if not packet.strip(b"\x00 \r\n\t"):
-        return {}
+        return {}, []
     try:
-        return parse_xmp(packet)
+        root = parse_tree(packet)
+        people = people_in(root, orientation=frame.orientation, upright=frame.upright)
+        return properties_of(root), people
     except ValueError as error:
         warnings.append(f"{label}: {error}")
-        return {}
+    except RecursionError:
+        warnings.append(f"{label}: nested too deeply")
+    return {}, []
 
 
 def _orientation(exif: Mapping[str, object]) -> int:
@@ -145,11 +186,13 @@ def _kept(exif: Mapping[str, object]) -> dict[str, object]:
 
 @dataclass(frozen=True, slots=True)
 class _Words:
-    """Text of a photo, from the sidecar first, then from the picture."""
+    """Text of a photo, from the sidecar first, then from Google Photos and Picasa, then from the picture."""
 
     embedded: Embedded
     inside: Properties
     beside: Properties
+    takeout: TakeoutNote
+    picasa: PicasaEntry
 
     def first(self, xmp_names: Iterable[str], tag: str, *, limit: int) -> str:
         """EXIF before embedded XMP: for facts about the camera."""
@@ -170,6 +213,8 @@ class _Words:
         """XMP, IPTC caption, EXIF, without what cameras fill in by themselves."""
         texts = (
             _of(self.beside, ("dc:description",)),
+            self.takeout.description,
+            self.picasa.caption,
             _of(self.inside, ("dc:description",)),
             self._iptc((2, 120)),
             clean_text(self.embedded.exif.get("ImageDescription")),
@@ -181,11 +226,18 @@ class _Words:
         found = [
             *self.beside.get("dc:subject", ()),
             *self.inside.get("dc:subject", ()),
+            *_steps(self.beside),
+            *_steps(self.inside),
+            *self.picasa.keywords,
+            *(["favourite"] if self.takeout.favourite or self.picasa.starred else []),
             *(clean_text(word, 200) for word in self.embedded.iptc.get((2, 25), [])),
             *self._windows("XPKeywords").split(";"),
         ]
-        unique = {word.casefold(): word for word in reversed([word.strip() for word in found]) if word}
-        return tuple(reversed(unique.values()))
+        unique: dict[str, str] = {}
+        for word in (word.strip() for word in found):
+            unique.setdefault(word.casefold(), word)
+        unique.pop("", None)
+        return tuple(unique.values())
 
     def rating(self) -> int | None:
         """0 to 5 stars; -1 (rejected, in XMP) counts 0."""
@@ -211,3 +263,9 @@ class _Words:
 
 def _of(properties: Properties, names: Iterable[str]) -> str:
     return next((properties[name][0] for name in names if properties.get(name)), "")
+
+
+def _steps(properties: Properties) -> list[str]:
+    """Every step of the hierarchical keywords: who files under *Places|Italy|Rome* looks for any of them."""
+    paths = [path.split(mark) for name, mark in _PATHS for path in properties.get(name, ())]
+    return [step.strip()[:200] for path in paths if not path[0].startswith("_Digikam_") for step in path]

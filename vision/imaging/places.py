@@ -26,14 +26,25 @@ class Place:
 
 
 def place_of(
-    exif: Mapping[str, object], xmp: Properties, sidecar: Properties, warnings: list[str]
+    exif: Mapping[str, object],
+    xmp: Properties,
+    sidecar: Properties,
+    warnings: list[str],
+    *,
+    correction: Place | None = None,
+    other: Place | None = None,
 ) -> Place | None:
-    """The sidecar's place, else EXIF's, else the embedded XMP's; impossible ones go to ``warnings``."""
+    """The sidecar's place, else EXIF's, else the embedded XMP's; impossible ones go to ``warnings``.
+
+    ``correction`` comes right after the sidecar, ``other`` is taken when nothing else tells a place.
+    """
     for label, pair, altitude in (
         ("sidecar GPS", _from_xmp(sidecar), _xmp_altitude(sidecar)),
         ("GPS", _from_exif(exif), _exif_altitude(exif)),
         ("XMP GPS", _from_xmp(xmp), _xmp_altitude(xmp)),
     ):
+        if label == "GPS" and correction is not None:
+            return correction
         if pair is None:
             continue
         latitude, longitude = pair
@@ -44,7 +55,7 @@ def place_of(
             warnings.append(f"{label}: the position is 0, 0")
         else:
             return Place(round(latitude, 7), round(longitude, 7), altitude)
-    return None
+    return other
 
 
 _Pair = tuple[float | None, float | None]

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 from functools import partial
 from typing import Final, Literal
+from zoneinfo import ZoneInfo
 
 from vision.imaging.dates import (
     Moment,
@@ -19,8 +20,10 @@ from vision.imaging.dates import (
 from vision.imaging.embedded import Embedded
 from vision.imaging.text import clean_text, finite
 from vision.imaging.xmp import Properties
+from vision.imaging.zones import offset_in
 
-TakenSource = Literal["exif", "xmp", "iptc", "gps", "filename", "file"]
+TakenSource = Literal["exif", "xmp", "iptc", "gps", "filename", "file", "takeout"]
+OffsetSource = Literal["recorded", "gps", "position", "takeout"]
 
 _XMP_FIELDS: Final = ("exif:DateTimeOriginal", "photoshop:DateCreated", "xmp:CreateDate")
 _IPTC_FIELDS: Final = (((2, 55), (2, 60)), ((2, 62), (2, 63)))
@@ -34,18 +37,26 @@ class Taken:
     local: datetime
     offset: int | None
     source: TakenSource
+    offset_source: OffsetSource | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class DateSources:
-    """Everything a date may be read from."""
+    """Everything a date may be read from. ``zone`` is the time zone of the place, ``takeout`` an instant."""
 
     embedded: Embedded
     xmp: Properties
     sidecar: Properties
     file_name: str
     file_mtime: float | None
+    takeout: datetime | None = None
+    zone: ZoneInfo | None = None
 
+
+#: What is only believed when Google Photos says nothing: a name, a time of saving, the file.
+_WEAK: Final = ("file name", "DateTime", "file date")
+#: Clocks on the wall are at most 14 hours from UTC; what differs by more is another moment.
+_SAME_MOMENT: Final = timedelta(hours=26)
 
 _Candidate = tuple[TakenSource, str, Callable[[], Moment | None]]
 
@@ -56,6 +67,7 @@ def choose_taken(
     """The first plausible date in the order of trust; unreadable and impossible ones go to ``warnings``.
 
     A sidecar is the user's correction and goes first; then the camera, programs, the file name, the file.
+    Google Photos' own date replaces the last two, and the others when it tells another day: somebody set it.
     """
     satellite = _satellite_time(sources, warnings)
     for source, label, read in _candidates(sources, satellite):
@@ -69,8 +81,34 @@ def choose_taken(
         if not is_plausible(moment, now):
             warnings.append(f"{label}: {moment.local} is not plausible")
             continue
-        return _settle(source, moment, satellite, fallback, warnings)
-    return None
+        if _google_knows_better(label, moment, sources.takeout):
+            break
+        return _settle(source, moment, sources, satellite, fallback, warnings)
+    if sources.takeout is None:
+        return None
+    instant = Moment(sources.takeout.astimezone(UTC).replace(tzinfo=None), 0)
+    if not is_plausible(instant, now):
+        warnings.append(f"Takeout: {instant.local} is not plausible")
+        return None
+    return _settle("takeout", instant, sources, satellite, fallback, warnings)
+
+
+def _google_knows_better(label: str, moment: Moment, takeout: datetime | None) -> bool:
+    if takeout is None or label.startswith("sidecar"):
+        return False
+    if label in _WEAK:
+        return offset_by_google(moment.local, takeout) is None
+    return abs(moment.local - takeout.astimezone(UTC).replace(tzinfo=None)) > _SAME_MOMENT
+
+
+def offset_by_google(local: datetime, takeout: datetime) -> int | None:
+    """How far the wall clock was ahead of Google's instant, if they are the same moment."""
+    utc = takeout.astimezone(UTC).replace(tzinfo=None)
+    minutes = offset_by_satellite(local, utc)
+    # Google keeps whole seconds; a minute allows for what copies lose.
+    if minutes is None or abs(local - utc - timedelta(minutes=minutes)) > timedelta(minutes=1):
+        return None
+    return minutes
 
 
 def _candidates(sources: DateSources, satellite: Moment | None) -> Iterator[_Candidate]:
@@ -91,21 +129,47 @@ def _candidates(sources: DateSources, satellite: Moment | None) -> Iterator[_Can
 
 
 def _settle(
-    source: TakenSource, moment: Moment, satellite: Moment | None, fallback: tzinfo, warnings: list[str]
+    source: TakenSource,
+    moment: Moment,
+    sources: DateSources,
+    satellite: Moment | None,
+    fallback: tzinfo,
+    warnings: list[str],
 ) -> Taken | None:
-    offset = moment.offset
-    if source in ("gps", "file") or (source == "filename" and offset == 0):
-        # These tell an instant in UTC; what the wall clock showed is only known by the place of the library.
-        at = moment.at(UTC)
-        return Taken(at, at.astimezone(fallback).replace(tzinfo=None), None, source)
-    if offset is None and satellite is not None:
-        offset = offset_by_satellite(moment.local, satellite.local)
+    if source in ("gps", "file", "takeout") or (source == "filename" and moment.offset == 0):
+        return _settle_instant(source, moment, sources.zone, fallback)
+    offset, told_by = _offset_of(moment, sources, satellite)
     try:
         at = Moment(moment.local, offset).at(fallback)
     except OverflowError as error:
         warnings.append(f"date {moment.local}: {error}")
         return None
-    return Taken(at, moment.local, offset, source)
+    return Taken(at, moment.local, offset, source, told_by)
+
+
+def _settle_instant(source: TakenSource, moment: Moment, zone: ZoneInfo | None, fallback: tzinfo) -> Taken:
+    """What the wall clock showed at an instant is known by the place, or else by that of the library."""
+    at = moment.at(UTC)
+    local = at.astimezone(zone or fallback).replace(tzinfo=None)
+    offset = round((local - at.replace(tzinfo=None)).total_seconds() / 60) if zone else None
+    return Taken(at, local, offset, source, None if offset is None else "position")
+
+
+def _offset_of(
+    moment: Moment, sources: DateSources, satellite: Moment | None
+) -> tuple[int | None, OffsetSource | None]:
+    """What was written with the date, the GPS clock, the place, Google's instant: the first that tells."""
+    if moment.offset is not None:
+        return moment.offset, "recorded"
+    offset = offset_by_satellite(moment.local, satellite.local) if satellite else None
+    if offset is not None:
+        return offset, "gps"
+    offset = offset_in(sources.zone, moment.local) if sources.zone else None
+    if offset is not None:
+        return offset, "position"
+    # Without a time zone Google takes the camera's clock for UTC, so no difference tells nothing.
+    offset = offset_by_google(moment.local, sources.takeout) if sources.takeout else None
+    return (offset, "takeout") if offset else (None, None)
 
 
 def _exif_date(exif: Mapping[str, object], name: str, suffix: str) -> Moment | None:

@@ -22,6 +22,10 @@ _PREFIXES: Final = {
     "http://ns.adobe.com/tiff/1.0/": "tiff",
     "http://ns.adobe.com/photoshop/1.0/": "photoshop",
     "http://purl.org/dc/elements/1.1/": "dc",
+    "http://ns.adobe.com/lightroom/1.0/": "lr",
+    "http://www.digikam.org/ns/1.0/": "digiKam",
+    "http://ns.microsoft.com/photo/1.0/": "MicrosoftPhoto",
+    "http://ns.google.com/photos/1.0/camera/": "GCamera",
 }
 _XML_ERRORS: Final = (ParseError, DefusedXmlException, ValueError, LookupError)
 
@@ -31,18 +35,33 @@ Properties = Mapping[str, tuple[str, ...]]
 
 def parse_xmp(packet: bytes) -> Properties:
     """The simple properties and lists of the known namespaces. Raises ValueError when it is not XMP."""
+    return properties_of(parse_tree(packet))
+
+
+def parse_tree(packet: bytes) -> Element:
+    """The packet as XML, for structures. Raises ValueError when it is not XMP."""
     if len(packet) > _MAX_BYTES:
         raise ValueError(f"XMP of {len(packet)} bytes is not read")
     try:
-        root = fromstring(_text(packet), forbid_dtd=True)
+        return fromstring(_text(packet), forbid_dtd=True)
     except _XML_ERRORS as error:
         raise ValueError(f"XMP cannot be parsed: {error}") from error
+
+
+def properties_of(root: Element) -> Properties:
+    """The simple properties and lists of the known namespaces."""
     found: dict[str, tuple[str, ...]] = {}
-    for description in root.iter(f"{_RDF}Description"):
+    for description in descriptions(root):
         for name, values in _properties(description):
             if values:
                 found.setdefault(name, values)
     return found
+
+
+def descriptions(root: Element) -> Iterator[Element]:
+    """What is said about the picture itself; deeper descriptions are about parts of it."""
+    for rdf in root.iter(f"{_RDF}RDF"):
+        yield from rdf.findall(f"{_RDF}Description")
 
 
 def _text(packet: bytes) -> str:
