@@ -11,7 +11,7 @@ from django.conf import settings
 from django.db import DataError, transaction
 from django.utils import timezone
 
-from ingest import identities, leases, ledger
+from ingest import foreign, identities, leases, ledger
 from ingest.leases import Worker
 from ingest.ledger import StepOutcome
 from ingest.models import StepRun
@@ -26,7 +26,7 @@ from ingest.steps.preprocessing import (
     read,
 )
 from library.duplicates import regroup
-from library.models import Photo, PhotoFile
+from library.models import Photo, PhotoFile, RootViewer
 from library.storage import original_path
 from photos_project.logging import get_logger
 from search.indexing import index_photos
@@ -117,10 +117,18 @@ def _result(future: Future[Preprocessed]) -> Preprocessed:
 
 
 def _sources(ids: Sequence[int]) -> list[Source]:
+    """The files of each photo. What lies beside files of closed roots must not tell on open ones."""
     files: dict[int, list[tuple[int, bytes]]] = {pk: [] for pk in ids}
+    beside: dict[int, list[tuple[bool, bytes]]] = {pk: [] for pk in ids}
+    closed = set(RootViewer.objects.values_list("root", flat=True))
     for file in PhotoFile.objects.present().filter(photo_id__in=ids).select_related("root").order_by("pk"):
-        files[file.photo_id].append((file.pk, original_path(file)))
-    return [Source(pk, found) for pk, found in files.items()]
+        path = original_path(file)
+        files[file.photo_id].append((file.pk, path))
+        beside[file.photo_id].append((file.root_id in closed, path))
+    for found in beside.values():
+        if not all(is_closed for is_closed, _ in found):
+            found[:] = [(is_closed, path) for is_closed, path in found if not is_closed]
+    return [Source(pk, files[pk], [path for _, path in beside[pk]]) for pk in files]
 
 
 def _owners(reads: Sequence[ReadFile]) -> dict[str, int]:
@@ -137,6 +145,7 @@ def enter(worker: Worker, reads: Sequence[ReadFile], results: Mapping[int, Prepr
     held = ledger.lock_held(worker, [found.source.photo_id for found in reads])
     entry = identities.Entry(held)
     outcome = StepOutcome(StepRun.Step.PREPROCESSING, engine_id())
+    entered: list[tuple[int, ReadFile]] = []
     for found in entry.in_order(reads):
         photo = entry.photo_of(found)
         if photo is None:
@@ -144,15 +153,19 @@ def enter(worker: Worker, reads: Sequence[ReadFile], results: Mapping[int, Prepr
         owner = entry.other_owner(photo, found)
         result = results.get(photo.pk)
         if owner:
+            entered.append((owner.pk, found))
             entry.hand_over(photo, found, owner)
         elif result is None:
             # When its bytes were compared they were another photo's, or they come twice in this batch.
             entry.next_states[photo.pk] = Photo.State.PENDING
         else:
+            entered.append((photo.pk, found))
             outcome.milliseconds[photo.pk] = result.milliseconds
             if photo.sha256 and photo.sha256 != found.sha256:
                 entry.regrouped.add(photo.pk)
             entry.next_states[photo.pk] = _enter_one(photo, found, result, outcome)
+    foreign.enter_people(results, list(outcome.results))
+    foreign.enter_albums(entered)
     ledger.enter(outcome, held)
     ledger.move(held.values(), entry.next_states, milliseconds=outcome.milliseconds)
     Photo.objects.filter(pk__in=held).update(lease_until=None, leased_by="")

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from django.db import transaction
 from django.utils import timezone
 
+from ingest.foreign import tells_more
 from ingest.models import StepRun
 from ingest.steps.preprocessing import ReadFile
 from library.models import (
@@ -81,11 +82,21 @@ class Entry:
         if owner.missing_since and owner.state == Photo.State.FAILED:
             Photo.objects.filter(pk=owner.pk).update(state=Photo.State.PENDING)
         Photo.objects.filter(pk=owner.pk).update(missing_since=None)
+        if tells_more(found, owner):
+            self._read_again(owner)
         self.regrouped.add(owner.pk)
         if photo.files.present().exists():
             self.next_states[photo.pk] = Photo.State.PENDING
         else:
             self._leave_without_file(self._held.pop(photo.pk))
+
+    def _read_again(self, owner: Photo) -> None:
+        """Another copy has notes of another program beside it: they count for the photo."""
+        if owner.pk in self._held:
+            self.next_states[owner.pk] = Photo.State.PENDING
+        else:
+            seen = Photo.objects.filter(pk=owner.pk).exclude(state__in=Photo.FILES_LANE_STATES)
+            seen.update(state=Photo.State.PENDING)
 
     def _split_unread(self, owner: Photo) -> None:
         """The owner waits to be read again: its files may hold anything, so each gets its own photo."""

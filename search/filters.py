@@ -22,7 +22,7 @@ from django.db.models.functions import Cast, Concat, Lower
 from library.access import hidden_roots
 from library.models import Category, DetectedObject, Photo, PhotoFile, PhotoQuerySet, Tag
 from library.timeline import gallery_photos
-from people.models import FaceLabel, Person
+from people.models import FaceLabel, ImportedName, Person
 from search.models import SearchDocument
 from search.query import Atom, Field, SearchQuery, Term
 from search.text import fold, phrase, words
@@ -156,7 +156,9 @@ def _person(atom: Field, notices: list[str]) -> Q:
     labels = FaceLabel.objects.filter(
         ~Exists(undone), verdict=FaceLabel.Verdict.CONFIRMED, person__in=found, face__photo=OuterRef("pk")
     )
-    return Q(Exists(labels))
+    # Whom another program named without a face that could be found for the name.
+    told = ImportedName.objects.filter(photo=OuterRef("pk"), person__in=found, face__isnull=True)
+    return Q(Exists(labels)) | Q(Exists(told))
 
 
 def _before(atom: Field, notices: list[str]) -> Q:

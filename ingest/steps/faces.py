@@ -12,6 +12,7 @@ from library.engines import registry
 from library.models import EmbeddingSpace, Photo
 from library.spaces import space_for
 from people.actions.detect import replace_faces
+from people.actions.names import name_faces
 from vision.results import DetectedFace, SpaceInfo
 
 
@@ -57,3 +58,4 @@ class FacesStep:
         for (info, engine_id), found in by_engine.items():
             space = space_for(EmbeddingSpace.Kind.FACE, info, written_by=engine_id)
             replace_faces(space=space, found=found)
+        name_faces(photo_ids=list(results))

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import UTC
 from pathlib import Path
 from typing import Any
@@ -18,15 +18,16 @@ from django.conf import settings
 
 from library.storage import rendition_path
 from vision.errors import ImageRejected, VisionError
+from vision.imaging.companions import Companions, companions_of
 from vision.imaging.files import Original, OriginalChanged, read_original, write_atomic
 from vision.imaging.formats import extension_of
-from vision.imaging.metadata import PhotoMetadata, read_metadata, sidecar_names
+from vision.imaging.metadata import PhotoMetadata, read_metadata
 from vision.imaging.open import Picture, read_picture
+from vision.imaging.regions import NamedPerson
 from vision.imaging.renditions import Renditions, make_renditions
 
 #: Raise it when what preprocessing makes changes: every photo is read again then.
-VERSION = 1
-SIDECAR_MOST_BYTES = 1 << 20
+VERSION = 2
 
 
 class RenditionsNotWritten(OSError):
@@ -35,10 +36,14 @@ class RenditionsNotWritten(OSError):
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A photo to be read, and its files (id, absolute path) in the order they are tried."""
+    """A photo to be read, and its files (id, absolute path) in the order they are tried.
+
+    ``beside`` are those of its files beside which other programs' notes count.
+    """
 
     photo_id: int
     files: Sequence[tuple[int, bytes]]
+    beside: Sequence[bytes] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +56,7 @@ class ReadFile:
     original: Original | None = None
     error: str = ""
     seconds: float = 0.0
+    companions: Companions = field(default_factory=Companions)
 
     @property
     def sha256(self) -> str | None:
@@ -60,11 +66,12 @@ class ReadFile:
 
 @dataclass(frozen=True, slots=True)
 class Preprocessed:
-    """Fields of the photo row, or the decoder's reason; and how long it took."""
+    """Fields of the photo row, or the decoder's reason; how long it took; who is in it by other programs."""
 
     fields: dict[str, Any]
     error: str
     milliseconds: int
+    people: tuple[NamedPerson, ...] = ()
 
 
 def engine_id() -> str:
@@ -84,7 +91,9 @@ def read(source: Source) -> ReadFile:
         except (ImageRejected, OriginalChanged) as error:
             errors.append(f"{_shown(path)}: {error}")
         else:
-            return ReadFile(source, file_id, path, original, seconds=time.perf_counter() - started)
+            beside = companions_of(sorted(source.beside, key=lambda other: other != path))
+            seconds = time.perf_counter() - started
+            return ReadFile(source, file_id, path, original, seconds=seconds, companions=beside)
     reason = "; ".join(errors) or "No file of this photo is there any more."
     return ReadFile(source, error=reason, seconds=time.perf_counter() - started)
 
@@ -110,10 +119,12 @@ def preprocess(found: ReadFile) -> Preprocessed:
         preview_long_edge=settings.PREVIEW_SIZE,
         thumbnail_long_edge=settings.THUMBNAIL_SIZE,
     )
-    metadata = _metadata(found.path, original)
+    metadata = _metadata(found, original, (picture.width, picture.height))
     _write(rendition_path(original.sha256, "preview"), renditions.preview)
     _write(rendition_path(original.sha256, "thumbnail"), renditions.thumbnail)
-    return Preprocessed(_fields(picture, renditions, metadata), "", _milliseconds_since(started))
+    fields = _fields(picture, renditions, metadata)
+    fields["companions"] = sorted(found.companions.digests)
+    return Preprocessed(fields, "", _milliseconds_since(started), metadata.people)
 
 
 def _write(path: Path, data: bytes) -> None:
@@ -133,28 +144,18 @@ def _shown(path: bytes) -> str:
     return path.decode("utf-8", "replace")
 
 
-def _metadata(path: bytes, original: Original) -> PhotoMetadata:
+def _metadata(found: ReadFile, original: Original, upright: tuple[int, int]) -> PhotoMetadata:
     return read_metadata(
         original.data,
-        extension=extension_of(path),
-        file_name=os.path.basename(path),  # noqa: PTH119 - bytes
-        sidecar=_sidecar(path),
+        extension=extension_of(found.path),
+        file_name=os.path.basename(found.path),  # noqa: PTH119 - bytes
+        sidecar=found.companions.sidecar,
         file_mtime=original.mtime_ns / 1e9,
         fallback_timezone=ZoneInfo(settings.TIME_ZONE),
+        takeout=found.companions.takeout,
+        picasa=found.companions.picasa,
+        upright=upright,
     )
-
-
-def _sidecar(path: bytes) -> bytes | None:
-    """The XMP file beside the original, if there is a readable one of sane size."""
-    folder, name = os.path.split(path)
-    for candidate in sidecar_names(name):
-        beside = Path(os.fsdecode(os.path.join(folder, candidate)))  # noqa: PTH118 - bytes
-        try:
-            if beside.stat().st_size <= SIDECAR_MOST_BYTES:
-                return beside.read_bytes()
-        except OSError:
-            continue
-    return None
 
 
 def _fields(picture: Picture, renditions: Renditions, metadata: PhotoMetadata) -> dict[str, Any]:
@@ -167,6 +168,7 @@ def _fields(picture: Picture, renditions: Renditions, metadata: PhotoMetadata) -
         "taken_local": local.replace(tzinfo=UTC) if local else metadata.taken_at,
         "taken_offset_minutes": metadata.offset_minutes,
         "taken_source": metadata.taken_source or "",
+        "taken_offset_source": metadata.offset_source or "",
         "latitude": metadata.latitude,
         "longitude": metadata.longitude,
         "altitude": metadata.altitude,

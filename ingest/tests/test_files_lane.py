@@ -353,11 +353,11 @@ def test_metadata_that_the_database_refuses_fails_its_photo_only(
 
     real_metadata = preprocessing._metadata
 
-    def metadata(path: bytes, original: Any) -> Any:
+    def metadata(read: preprocessing.ReadFile, *more: Any) -> Any:
         from dataclasses import replace
 
-        found = real_metadata(path, original)
-        return replace(found, description="bad") if path.endswith(b"bad.jpg") else found
+        found = real_metadata(read, *more)
+        return replace(found, description="bad") if read.path.endswith(b"bad.jpg") else found
 
     monkeypatch.setattr(preprocessing, "_fields", fields)
     monkeypatch.setattr(preprocessing, "_metadata", metadata)

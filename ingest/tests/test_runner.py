@@ -523,7 +523,7 @@ def test_a_photo_whose_preprocessing_is_of_an_older_kind_is_read_again(
     album: Album, engines: Engines, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     photo, gone = done(album, 2)
-    monkeypatch.setattr("ingest.steps.preprocessing.VERSION", 2)
+    monkeypatch.setattr("ingest.steps.preprocessing.VERSION", 999)
     Photo.objects.filter(pk=gone.pk).update(missing_since=photo.created_at)
     album.process()
     assert attempts_of(photo)["preprocessing"] == 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from library.models.album import Album, AlbumPhoto
 from library.models.audit import AuditEvent
 from library.models.category import Category, TagMapping
 from library.models.duplicate import DuplicatePair, PhotoHash
@@ -13,6 +14,8 @@ from library.models.tag import DetectedObject, Tag
 from library.models.text import OcrText, PhotoDescription
 
 __all__ = [
+    "Album",
+    "AlbumPhoto",
     "AuditEvent",
     "Category",
     "CropEmbedding",

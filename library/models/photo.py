@@ -80,6 +80,18 @@ class Photo(models.Model):
         GPS = "gps", "GPS clock"
         FILENAME = "filename", "file name"
         FILE = "file", "file date"
+        TAKEOUT = "takeout", "date in Google Photos"
+        PERSON = "person", "correction made here"
+
+    class OffsetSource(models.TextChoices):
+        """What the distance to UTC was learnt from; empty: from nothing, TIME_ZONE was assumed."""
+
+        RECORDED = "recorded", "written with the date"
+        GPS = "gps", "GPS clock"
+        POSITION = "position", "where it was taken"
+        TAKEOUT = "takeout", "Google Photos"
+        CAMERA = "camera", "another photo of the same camera"
+        PERSON = "person", "correction made here"
 
     FILES_LANE_STATES = (State.PENDING, State.PREPROCESSING)
     MODELS_LANE_STATES = (
@@ -104,6 +116,7 @@ class Photo(models.Model):
         null=True, help_text="The clock on the wall, stored as if it were UTC: the timeline is ordered by it."
     )
     taken_source = models.CharField(max_length=10, choices=TakenSource, blank=True)
+    taken_offset_source = models.CharField(max_length=10, choices=OffsetSource, blank=True)
     latitude = models.FloatField(null=True)
     longitude = models.FloatField(null=True)
     altitude = models.FloatField(null=True, help_text="Metres above sea level.")
@@ -115,6 +128,9 @@ class Photo(models.Model):
     description = models.TextField(blank=True)
     keywords = models.JSONField(default=list)
     exif = models.JSONField(default=dict)
+    companions = models.JSONField(
+        default=list, help_text="Digests of the files of other programs that were read with it."
+    )
 
     thumbhash = models.BinaryField(max_length=32, null=True)
     colours = models.JSONField(default=list, help_text="Dominant colours: rgb, share and Lab.")

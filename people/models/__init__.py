@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from people.models.face import Face, Prototype
+from people.models.imported import ImportedName
 from people.models.label import FaceLabel
 from people.models.person import Person
 
-__all__ = ["Face", "FaceLabel", "Person", "Prototype"]
+__all__ = ["Face", "FaceLabel", "ImportedName", "Person", "Prototype"]
