@@ -37,7 +37,7 @@ class PhotoAdmin(PhotoAdminBase):
     """Photos with their ledger."""
 
     inlines = (StepRunInline,)
-    actions = ("run_again",)
+    actions = (*PhotoAdminBase.actions, "run_again")
 
     @admin.action(description="Run again what failed", permissions=["view"])
     def run_again(self, request: HttpRequest, queryset: QuerySet[Photo]) -> None:

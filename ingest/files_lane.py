@@ -25,6 +25,7 @@ from ingest.steps.preprocessing import (
     preprocess,
     read,
 )
+from library.actions.times import borrow_offsets, reapply_corrections
 from library.duplicates import regroup
 from library.models import Photo, PhotoFile, RootViewer
 from library.storage import original_path
@@ -166,6 +167,8 @@ def enter(worker: Worker, reads: Sequence[ReadFile], results: Mapping[int, Prepr
             entry.next_states[photo.pk] = _enter_one(photo, found, result, outcome)
     foreign.enter_people(results, list(outcome.results))
     foreign.enter_albums(entered)
+    borrow_offsets(photo_ids=list(outcome.results))
+    reapply_corrections(photo_ids=list(outcome.results))
     ledger.enter(outcome, held)
     ledger.move(held.values(), entry.next_states, milliseconds=outcome.milliseconds)
     Photo.objects.filter(pk__in=held).update(lease_until=None, leased_by="")

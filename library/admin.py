@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from django.contrib import admin, messages
@@ -15,6 +16,8 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from library.actions.roots import forget_root
+from library.actions.times import correct_times, undo_corrections
+from library.forms import TimeActionForm
 from library.models import (
     AuditEvent,
     Category,
@@ -94,11 +97,54 @@ class PhotoAdminBase(ReadOnlyAdmin[Photo]):
 
     list_display = ("picture", "id", "place", "state", "taken_local", "format", "error_message")
     list_display_links = ("picture", "id")
-    list_filter = ("state", "format", "taken_source")
+    list_filter = ("state", "format", "taken_source", "taken_offset_source")
     list_per_page = 50
     ordering = ("-pk",)
     search_fields = ("=id", "sha256__startswith", "files__display_path")
     exclude = ("thumbhash",)
+    action_form = TimeActionForm
+    actions: tuple[str, ...] = ("correct_time", "undo_correct_time")
+
+    @admin.action(description="Correct the time (by the fields beside)", permissions=["correct"])
+    def correct_time(self, request: HttpRequest, queryset: QuerySet[Photo]) -> None:
+        """Move the clocks of the chosen photos, or set their offset."""
+        form = TimeActionForm(request.POST)
+        form.fields["action"].required = False
+        errors = (
+            []
+            if form.is_valid()
+            else [text for name in ("shift", "offset") for text in form.errors.get(name, [])]
+        )
+        shift, offset = form.cleaned_data.get("shift"), form.cleaned_data.get("offset")
+        if errors or not (shift or offset is not None):
+            self.message_user(
+                request,
+                " ".join(errors) or "Say by how much, or the offset, beside the action.",
+                messages.ERROR,
+            )
+            return
+        try:
+            changed = correct_times(
+                photo_ids=list(queryset.values_list("pk", flat=True)),
+                actor_id=request.user.pk,
+                shift=shift or timedelta(),
+                offset_minutes=offset,
+            )
+        except (ValueError, OverflowError) as error:
+            self.message_user(request, str(error), messages.ERROR)
+        else:
+            self.message_user(request, f"The time of {changed} photos was corrected.", messages.SUCCESS)
+
+    @admin.action(description="Take corrections of the time back", permissions=["correct"])
+    def undo_correct_time(self, request: HttpRequest, queryset: QuerySet[Photo]) -> None:
+        """Go back to what the files say."""
+        photo_ids = list(queryset.values_list("pk", flat=True))
+        undone = undo_corrections(photo_ids=photo_ids, actor_id=request.user.pk)
+        self.message_user(request, f"{undone} corrections were taken back.", messages.SUCCESS)
+
+    def has_correct_permission(self, request: HttpRequest) -> bool:
+        """Owners."""
+        return bool(getattr(request.user, "is_superuser", False))
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Photo]:
         """With the files, so that a page costs the same however many photos it has."""

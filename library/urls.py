@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from django.urls import path
 
-from library.views import duplicates, media, photo, timeline
+from library.views import duplicates, media, photo, timeline, times
 
 app_name = "library"
 
 urlpatterns = [
     path("", timeline.timeline, name="timeline"),
     path("photo/<int:pk>", photo.photo, name="photo"),
+    path("photo/<int:pk>/time", times.correct_time, name="correct_time"),
     path("duplicates", duplicates.duplicates, name="duplicates"),
     path("thumbnail/<int:pk>", media.thumbnail, name="thumbnail"),
     path("preview/<int:pk>", media.preview, name="preview"),

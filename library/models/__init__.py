@@ -5,6 +5,7 @@ from __future__ import annotations
 from library.models.album import Album, AlbumPhoto
 from library.models.audit import AuditEvent
 from library.models.category import Category, TagMapping
+from library.models.correction import TimeCorrection
 from library.models.duplicate import DuplicatePair, PhotoHash
 from library.models.embedding import CropEmbedding, EmbeddingSpace, PhotoEmbedding
 from library.models.photo import Photo, PhotoQuerySet
@@ -33,4 +34,5 @@ __all__ = [
     "RootViewer",
     "Tag",
     "TagMapping",
+    "TimeCorrection",
 ]

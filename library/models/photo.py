@@ -188,6 +188,11 @@ class Photo(models.Model):
                 fields=("leased_by",), condition=Q(lease_until__isnull=False), name="photo_leased_by"
             ),
             models.Index(fields=("state",), name="photo_state"),
+            models.Index(
+                fields=("camera_make", "camera_model", "taken_local"),
+                condition=~Q(camera_model=""),
+                name="photo_by_camera",
+            ),
         )
 
     def __str__(self) -> str:
