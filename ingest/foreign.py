@@ -1,11 +1,12 @@
-"""What other programs said about photos, entered with them: people, albums."""
+"""What other programs said about photos, entered with them: people, albums, videos."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 
 from ingest.steps.preprocessing import Preprocessed, ReadFile
-from library.models import Album, Photo
+from library.models import Album, Photo, PhotoFile, VideoPart
 from people.actions.names import import_names
 
 
@@ -23,6 +24,28 @@ def enter_albums(found: Sequence[tuple[int, ReadFile]]) -> None:
     for (title, description), photo_ids in sorted(members.items()):
         imported = Album.objects.imported(source=Album.Source.TAKEOUT, title=title, description=description)
         imported.add(photo_ids)
+
+
+def enter_videos(results: Mapping[int, Preprocessed], reads: Sequence[tuple[int, ReadFile]]) -> None:
+    """The moving parts of the photos that were read; those that have none any more lose it."""
+    VideoPart.objects.filter(photo__in=[photo_id for photo_id, _ in reads]).delete()
+    files = PhotoFile.objects.in_bulk([read.file_id for _, read in reads if read.file_id])
+    parts = []
+    for photo_id, read in reads:
+        result, file = results[photo_id], files.get(read.file_id or 0)
+        if result.video:
+            part = VideoPart(
+                kind=VideoPart.Kind.MOTION, offset=result.video.offset, length=result.video.length
+            )
+        elif result.live_video and file:
+            name = os.path.basename(result.live_video)  # noqa: PTH119 - bytes
+            path = os.path.join(os.path.dirname(bytes(file.relative_path)), name)  # noqa: PTH118, PTH120
+            part = VideoPart(kind=VideoPart.Kind.LIVE, root_id=file.root_id, relative_path=path)
+        else:
+            continue
+        part.photo_id = photo_id
+        parts.append(part)
+    VideoPart.objects.bulk_create(parts)
 
 
 def tells_more(read: ReadFile, owner: Photo) -> bool:

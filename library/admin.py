@@ -110,16 +110,13 @@ class PhotoAdminBase(ReadOnlyAdmin[Photo]):
         """Move the clocks of the chosen photos, or set their offset."""
         form = TimeActionForm(request.POST)
         form.fields["action"].required = False
-        errors = (
-            []
-            if form.is_valid()
-            else [text for name in ("shift", "offset") for text in form.errors.get(name, [])]
-        )
+        form.full_clean()
+        errors = [text for name in ("shift", "offset") for text in form.errors.get(name, [])]
         shift, offset = form.cleaned_data.get("shift"), form.cleaned_data.get("offset")
         if errors or not (shift or offset is not None):
             self.message_user(
                 request,
-                " ".join(errors) or "Say by how much, or the offset, beside the action.",
+                " ".join(map(str, errors)) or "Say by how much, or the offset, beside the action.",
                 messages.ERROR,
             )
             return

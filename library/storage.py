@@ -12,7 +12,7 @@ from typing import BinaryIO, Literal
 
 from django.conf import settings
 
-from library.models import Photo, PhotoFile
+from library.models import Photo, PhotoFile, VideoPart
 
 Rendition = Literal["thumbnail", "preview"]
 
@@ -42,6 +42,20 @@ def open_original(photo: Photo, *, files: Iterable[PhotoFile] | None = None) -> 
             continue
         return file, os.fdopen(descriptor, "rb")
     raise OriginalMissing("; ".join(tried) or "No file of this photo is there any more.")
+
+
+def open_video(photo: Photo, part: VideoPart, *, files: Iterable[PhotoFile]) -> BinaryIO:
+    """Open the file that holds the photo's video: one of ``files``, or the one beside the photo.
+
+    Raises OriginalMissing when it cannot be opened.
+    """
+    if part.root is None or part.relative_path is None:
+        return open_original(photo, files=files)[1]
+    path = os.path.join(bytes(part.root.path), bytes(part.relative_path))  # noqa: PTH118 - bytes, not text
+    try:
+        return os.fdopen(os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK), "rb")
+    except OSError as error:
+        raise OriginalMissing(f"{os.fsdecode(path)}: {error.strerror}") from error
 
 
 def rendition_path(sha256: str, kind: Rendition) -> Path:

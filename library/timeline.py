@@ -107,8 +107,8 @@ def gallery_photos(user: User) -> PhotoQuerySet:
 def with_details(photos: PhotoQuerySet, user: User) -> PhotoQuerySet:
     """Everything a tile or card says about its photo, in a constant number of queries.
 
-    Adds ``visible_files`` (a list) and ``behind`` (how many nearly identical photos hide behind it), joins
-    what a model wrote about it and prefetches the tags.
+    Adds ``visible_files`` (a list), ``behind`` (how many nearly identical photos hide behind it), whether it
+    moves and what a model wrote about it, and prefetches the tags.
     """
     files = PhotoFile.objects.select_related("root").order_by("missing_since", "pk")
     if not getattr(user, "is_superuser", False):
@@ -116,7 +116,7 @@ def with_details(photos: PhotoQuerySet, user: User) -> PhotoQuerySet:
     hidden = photos_for(user).shown().filter(duplicate_of=OuterRef("pk")).order_by()
     counted = hidden.values("duplicate_of").annotate(number=Count("pk")).values("number")
     return (
-        photos.select_related("model_description")
+        photos.select_related("model_description", "video")
         .defer("exif")
         .prefetch_related(
             Prefetch("files", queryset=files, to_attr="visible_files"),

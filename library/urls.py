@@ -15,5 +15,6 @@ urlpatterns = [
     path("duplicates", duplicates.duplicates, name="duplicates"),
     path("thumbnail/<int:pk>", media.thumbnail, name="thumbnail"),
     path("preview/<int:pk>", media.preview, name="preview"),
+    path("video/<int:pk>", media.video, name="video"),
     path("original/<int:pk>", media.original, name="original"),
 ]

@@ -20,14 +20,17 @@ from library.storage import rendition_path
 from vision.errors import ImageRejected, VisionError
 from vision.imaging.companions import Companions, companions_of
 from vision.imaging.files import Original, OriginalChanged, read_original, write_atomic
+from vision.imaging.folders import look_into
 from vision.imaging.formats import extension_of
 from vision.imaging.metadata import PhotoMetadata, read_metadata
+from vision.imaging.motion import Part, belongs, read_movie
 from vision.imaging.open import Picture, read_picture
 from vision.imaging.regions import NamedPerson
 from vision.imaging.renditions import Renditions, make_renditions
 
 #: Raise it when what preprocessing makes changes: every photo is read again then.
 VERSION = 2
+LIVE_EXTENSIONS = (".MOV", ".mov", ".MP4", ".mp4", ".m4v")
 
 
 class RenditionsNotWritten(OSError):
@@ -66,12 +69,17 @@ class ReadFile:
 
 @dataclass(frozen=True, slots=True)
 class Preprocessed:
-    """Fields of the photo row, or the decoder's reason; how long it took; who is in it by other programs."""
+    """Fields of the photo row, or the decoder's reason; how long it took; what goes into other tables.
+
+    ``people`` are named by other programs; ``video`` is a stretch of the file, ``live_video`` a file beside.
+    """
 
     fields: dict[str, Any]
     error: str
     milliseconds: int
     people: tuple[NamedPerson, ...] = ()
+    video: Part | None = None
+    live_video: bytes | None = None
 
 
 def engine_id() -> str:
@@ -124,7 +132,14 @@ def preprocess(found: ReadFile) -> Preprocessed:
     _write(rendition_path(original.sha256, "thumbnail"), renditions.thumbnail)
     fields = _fields(picture, renditions, metadata)
     fields["companions"] = sorted(found.companions.digests)
-    return Preprocessed(fields, "", _milliseconds_since(started), metadata.people)
+    return Preprocessed(
+        fields,
+        "",
+        _milliseconds_since(started),
+        people=metadata.people,
+        video=metadata.video,
+        live_video=None if metadata.video else _live_video(found.path, metadata),
+    )
 
 
 def _write(path: Path, data: bytes) -> None:
@@ -156,6 +171,19 @@ def _metadata(found: ReadFile, original: Original, upright: tuple[int, int]) -> 
         picasa=found.companions.picasa,
         upright=upright,
     )
+
+
+def _live_video(path: bytes, metadata: PhotoMetadata) -> bytes | None:
+    """The video of the same name that was taken with the photo, as an absolute path."""
+    folder, name = os.path.split(path)
+    stem = os.path.splitext(os.fsdecode(name))[0]  # noqa: PTH122 - bytes, which need not be UTF-8
+    beside = look_into(folder).find(f"{stem}{extension}" for extension in LIVE_EXTENSIONS)
+    movie = read_movie(beside) if beside else None
+    if movie is None:
+        return None
+    known = metadata.offset_minutes is not None
+    same = belongs(movie, metadata.live_identifier, metadata.taken_at, offset_known=known)
+    return beside if same else None
 
 
 def _fields(picture: Picture, renditions: Renditions, metadata: PhotoMetadata) -> dict[str, Any]:

@@ -9,13 +9,15 @@ import pytest
 
 from ingest.tests.engines import Engines
 from ingest.tests.pictures import Album, jpeg
+from library.actions.times import correct_times
 from library.models import Album as PhotoAlbum
-from library.models import Photo, Root, RootViewer
+from library.models import Photo, Root, RootViewer, VideoPart
 from library.tests.factories import make_user
 from people.models import FaceLabel, ImportedName, Person
 from search.filters import eligible
 from search.query import parse
-from vision.tests.test_imaging_foreign import applied, mwg, note, packet
+from vision.tests.test_imaging_foreign import applied, camera, mwg, note, packet
+from vision.tests.test_imaging_motion import SHOT, apple, motion_photo, movie
 
 pytestmark = pytest.mark.django_db
 
@@ -150,3 +152,51 @@ def test_broken_companions_do_not_fail_the_photo(album: Album, engines: Engines,
         album.put(name, broken)
     album.take_in()
     assert album.photo("a.jpg").state == Photo.State.COMPLETED
+
+
+def test_a_motion_photo_has_its_video(album: Album) -> None:
+    data, video = motion_photo()
+    album.put("a.jpg", data)
+    album.scan()
+    album.read()
+    part = VideoPart.objects.get()
+    assert (part.kind, data[part.offset :][: part.length]) == ("motion", video)
+    album.put("a.jpg", 1)
+    album.scan()
+    album.read()
+    assert not VideoPart.objects.exists(), "what was edited away is gone"
+
+
+def test_a_live_photo_has_the_video_beside_it(album: Album) -> None:
+    album.put("2019/IMG_1.JPG", apple(SHOT))
+    album.put("2019/img_1.mov", movie(SHOT))
+    album.put("2019/IMG_2.JPG", apple(SHOT, seed=2))
+    album.put("2019/IMG_2.MOV", movie("11111111-2222-3333-4444-555555555555"))
+    session = album.scan()
+    album.read()
+    part = VideoPart.objects.get()
+    assert part.photo == album.photo("2019/IMG_1.JPG")
+    assert (part.kind, bytes(part.relative_path or b"")) == ("live", b"2019/img_1.mov")
+    assert session.skipped == 2, "videos are left out as before"
+
+
+def test_offsets_are_borrowed_while_reading(album: Album) -> None:
+    make = {"010f": "Canon", "0110": "EOS"}
+    album.put("a.jpg", camera("2019:07:04 12:00:00", **make))
+    album.put("b.jpg", camera("2019:07:04 13:00:00", exif_9011="+02:00", **make))
+    album.scan()
+    album.read()
+    photo = album.photo("a.jpg")
+    assert (photo.taken_offset_minutes, photo.taken_offset_source) == (120, "camera")
+
+
+def test_a_corrected_time_outlives_reading(album: Album) -> None:
+    album.put("a.jpg", camera("2019:07:04 12:00:00"))
+    album.scan()
+    album.read()
+    photo = album.photo("a.jpg")
+    correct_times(photo_ids=[photo.pk], actor_id=None, offset_minutes=60)
+    Photo.objects.update(state=Photo.State.PENDING)
+    album.read()
+    photo.refresh_from_db()
+    assert (photo.taken_offset_minutes, photo.taken_offset_source) == (60, "person")

@@ -32,7 +32,8 @@ WITH batch AS (
     SELECT other.id FROM batch JOIN library_photo other
         ON other.camera_make = batch.camera_make AND other.camera_model = batch.camera_model
         AND other.camera_model <> ''
-        AND other.taken_local BETWEEN batch.taken_local - %(span)s AND batch.taken_local + %(span)s
+        AND other.taken_local >= batch.taken_local - %(span)s::interval
+        AND other.taken_local <= batch.taken_local + %(span)s::interval
     WHERE batch.taken_offset_source NOT IN ('', 'camera')
 ), borrowed AS (
     SELECT photo.id, near.taken_offset_minutes
@@ -43,7 +44,8 @@ WITH batch AS (
         FROM library_photo lender
         WHERE lender.camera_make = photo.camera_make AND lender.camera_model = photo.camera_model
             AND lender.camera_model <> ''
-            AND lender.taken_local BETWEEN photo.taken_local - %(span)s AND photo.taken_local + %(span)s
+            AND lender.taken_local >= photo.taken_local - %(span)s::interval
+            AND lender.taken_local <= photo.taken_local + %(span)s::interval
             AND lender.taken_offset_source NOT IN ('', 'camera') AND lender.taken_offset_minutes IS NOT NULL
             AND lender.exif -> 'BodySerialNumber' IS NOT DISTINCT FROM photo.exif -> 'BodySerialNumber'
         ORDER BY abs(extract(epoch FROM lender.taken_local - photo.taken_local)), lender.id
@@ -69,7 +71,7 @@ def borrow_offsets(*, photo_ids: Collection[int]) -> int:
     if not photo_ids:
         return 0
     with connection.cursor() as cursor:
-        cursor.execute(_BORROW, {"ids": list(photo_ids), "span": timedelta(hours=NEIGHBOUR_HOURS)})
+        cursor.execute(_BORROW, {"ids": list(photo_ids), "span": f"{NEIGHBOUR_HOURS} hours"})
         return int(cursor.rowcount)
 
 
@@ -85,7 +87,8 @@ def correct_times(
     """Correct the clock of photos: set it (``taken_local``, as if it were UTC), move it, set its offset.
 
     The correction holds over every new reading; ``undo_corrections`` takes it back. Photos without a date are
-    only corrected by setting one. Returns how many changed. Raises ValueError for a time before photography, or to come.
+    only corrected by setting one. Returns how many changed. Raises ValueError for a time before photography
+    or to come.
     """
     changed = 0
     for photo in Photo.objects.select_for_update().filter(pk__in=list(photo_ids)).order_by("pk"):

@@ -13,6 +13,7 @@ from library.models.photo_file import PhotoFile
 from library.models.root import Root, RootViewer
 from library.models.tag import DetectedObject, Tag
 from library.models.text import OcrText, PhotoDescription
+from library.models.video import VideoPart
 
 __all__ = [
     "Album",
@@ -35,4 +36,5 @@ __all__ = [
     "Tag",
     "TagMapping",
     "TimeCorrection",
+    "VideoPart",
 ]

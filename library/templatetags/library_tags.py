@@ -32,6 +32,12 @@ def preview_url(photo: Photo) -> str:
     return _media_url("library:preview", photo)
 
 
+@register.filter
+def video_url(photo: Photo) -> str:
+    """The address of the photo's moving part, with the content's version."""
+    return _media_url("library:video", photo)
+
+
 @register.filter(name="base64")
 def to_base64(value: bytes | memoryview) -> str:
     """Bytes as base64."""

@@ -6,6 +6,7 @@ its answer and is cached for ever; any other is asked for again with its ETag. N
 
 from __future__ import annotations
 
+import os
 import re
 from typing import BinaryIO
 from urllib.parse import quote
@@ -17,7 +18,7 @@ from django.views.decorators.http import require_safe
 
 from library import storage
 from library.access import files_for, photo_or_404
-from library.models import Photo
+from library.models import Photo, Root, VideoPart
 
 VERSION_DIGITS = 12
 ONE_YEAR = 60 * 60 * 24 * 365
@@ -69,6 +70,36 @@ def original(request: HttpRequest, pk: int) -> HttpResponseBase:
     return _finish(response, request, photo, etag)
 
 
+@require_safe
+def video(request: HttpRequest, pk: int) -> HttpResponseBase:
+    """The moving part of a photo, to be played; a part of it when one range is asked for."""
+    photo = photo_or_404(request.user, pk)
+    part = VideoPart.objects.select_related("root").filter(photo=photo).first()
+    if part is None or not photo.sha256 or not _may_see(request, part):
+        raise Http404("This photo does not move.")
+    try:
+        stream = storage.open_video(photo, part, files=files_for(request.user, photo))
+    except storage.OriginalMissing:
+        return _gone()
+    # A file beside the photo may be exchanged without the photo knowing.
+    changed = "" if part.root_id is None else f"-{os.fstat(stream.fileno()).st_mtime_ns:x}"
+    etag = f'"{photo.sha256}-video{changed}"'
+    if _known(request, etag):
+        stream.close()
+        return _finish(HttpResponse(status=304), request, photo, etag)
+    response = _whole_or_part(request, stream, etag, part.offset, part.length)
+    # QuickTime files are MP4's elder brothers; browsers that play them ask for this name.
+    response["Content-Type"] = "video/mp4"
+    response["Accept-Ranges"] = "bytes"
+    return _finish(response, request, photo, etag)
+
+
+def _may_see(request: HttpRequest, part: VideoPart) -> bool:
+    if part.root_id is None or getattr(request.user, "is_superuser", False):
+        return True
+    return Root.objects.visible_to(request.user).filter(pk=part.root_id).exists()
+
+
 def content_disposition(name: str) -> str:
     """A download under this name: plain ASCII for old clients and RFC 5987 for the real name."""
     clean = "".join(char if char.isprintable() else "_" for char in name) or "photo"
@@ -112,19 +143,23 @@ def _gone() -> HttpResponse:
     return response
 
 
-def _whole_or_part(request: HttpRequest, stream: BinaryIO, etag: str) -> HttpResponseBase:
-    size = stream.seek(0, 2)
-    stream.seek(0)
+def _whole_or_part(
+    request: HttpRequest, stream: BinaryIO, etag: str, start: int = 0, length: int | None = None
+) -> HttpResponseBase:
+    """The stretch of the file that begins at ``start``, or the range of it that is asked for."""
+    size = max(stream.seek(0, 2) - start, 0)
+    size = size if length is None else min(size, length)
+    stream.seek(start)
     wanted = _wanted_range(request, size, etag)
     if wanted is None:
-        response: HttpResponseBase = FileResponse(stream)
+        response: HttpResponseBase = FileResponse(stream if length is None else _Part(stream, size))
         response["Content-Length"] = str(size)
         return response
     first, last = wanted
     if first > last:
         stream.close()
         return HttpResponse(status=416, headers={"Content-Range": f"bytes */{size}"})
-    stream.seek(first)
+    stream.seek(start + first)
     response = FileResponse(_Part(stream, last - first + 1), status=206)
     response["Content-Length"] = str(last - first + 1)
     response["Content-Range"] = f"bytes {first}-{last}/{size}"

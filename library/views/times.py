@@ -26,7 +26,7 @@ def correct_time(request: HttpRequest, pk: int) -> HttpResponse:
     form = TimeForm(request.POST)
     if not form.is_valid():
         for errors in form.errors.values():
-            messages.error(request, " ".join(errors))
+            messages.error(request, " ".join(map(str, errors)))
         return redirect("library:photo", pk)
     local, offset = form.cleaned_data["taken_local"], form.cleaned_data["offset"]
     # The browser sends minutes: a clock that was not touched keeps its seconds.

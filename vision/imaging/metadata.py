@@ -12,6 +12,7 @@ from datetime import UTC, datetime, tzinfo
 from typing import Final
 
 from vision.imaging.embedded import Embedded, read_embedded
+from vision.imaging.motion import Part, burst_identifier, embedded_video, live_identifier
 from vision.imaging.picasa import PicasaEntry
 from vision.imaging.places import place_of
 from vision.imaging.regions import NamedPerson, of_picasa, people_in, without_doubles
@@ -61,7 +62,8 @@ class PhotoMetadata:
     ``taken_at`` is aware and in UTC; ``taken_local`` is the clock on the wall (naive); ``offset_minutes`` is
     None when nothing tells it (then ``taken_at`` was reckoned in the fallback time zone). ``exif`` is made of
     text, numbers and lists only. Every string is free of NULs and lone surrogates. ``people`` are those whom
-    other programs named.
+    other programs named. ``video`` is the stretch of the file that is the video of a motion photo; the
+    identifiers are Apple's, shared with the video of a live photo and within a burst.
     """
 
     taken_at: datetime | None = None
@@ -81,6 +83,9 @@ class PhotoMetadata:
     description: str = ""
     keywords: tuple[str, ...] = ()
     people: tuple[NamedPerson, ...] = ()
+    video: Part | None = None
+    live_identifier: str = ""
+    burst_identifier: str = ""
     exif: Mapping[str, object] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
 
@@ -144,6 +149,9 @@ def read_metadata(
         description=words.description(),
         keywords=words.keywords(),
         people=tuple(without_doubles(people)),
+        video=embedded_video(data, embedded.xmp),
+        live_identifier=live_identifier(data),
+        burst_identifier=burst_identifier(data),
         exif=_kept(embedded.exif),
         warnings=tuple(clean_text(warning, 300) for warning in warnings[:_MAX_WARNINGS]),
     )
