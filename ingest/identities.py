@@ -23,9 +23,11 @@ from library.models import (
     PhotoDescription,
     PhotoEmbedding,
     PhotoHash,
+    VideoPart,
 )
 from library.storage import rendition_path
 from people.actions.detect import forget_faces
+from people.models import ImportedName
 from photos_project.logging import get_logger
 
 logger = get_logger(__name__)
@@ -144,6 +146,8 @@ def forget_content(photo: Photo, *, kept_file: int | None) -> None:
     CropEmbedding.objects.filter(photo=photo).delete()
     PhotoHash.objects.filter(photo=photo).delete()
     DuplicatePair.objects.of(photo.pk).filter(decision=DuplicatePair.Decision.UNDECIDED).delete()
+    VideoPart.objects.filter(photo=photo).delete()
+    ImportedName.objects.filter(photo=photo).delete()
     forget_faces(photo_ids=[photo.pk])
     old = photo.sha256 or ""
 

@@ -267,8 +267,8 @@ class RootAdmin(ModelAdmin[Root]):
 class DuplicatePairAdmin(ReadOnlyAdmin[DuplicatePair]):
     """Pairs of the same picture."""
 
-    list_display = ("id", "first", "second", "distance", "decision")
-    list_filter = ("decision",)
+    list_display = ("id", "first", "second", "distance", "kind", "decision")
+    list_filter = ("kind", "decision")
     list_select_related = ("first", "second")
 
 

@@ -46,7 +46,7 @@ WITH near AS (
 ), removed AS (
     DELETE FROM library_duplicatepair pair
     WHERE (pair.first_id = ANY(%(ids)s) OR pair.second_id = ANY(%(ids)s))
-        AND pair.decision = 'undecided'
+        AND pair.decision = 'undecided' AND pair.kind = 'same_picture'
         AND NOT EXISTS (
             SELECT FROM library_photohash one, library_photohash two
             WHERE one.photo_id = pair.first_id AND two.photo_id = pair.second_id

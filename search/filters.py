@@ -46,6 +46,14 @@ _FORMATS: Final = {
 }
 
 
+# Kinds of photos that are no formats.
+_KINDS: Final = {
+    "screenshot": Q(is_screenshot=True),
+    "motion": Q(video__isnull=False),
+    "live": Q(video__kind="live"),
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Eligible:
     """The photos that may be found, unordered, and what there is to say about the filters.
@@ -135,6 +143,8 @@ def _camera(atom: Field, notices: list[str]) -> Q:
 
 def _type(atom: Field, notices: list[str]) -> Q:
     name = fold(atom.value).removeprefix(".")
+    if name in _KINDS:
+        return _KINDS[name]
     condition = Q()
     for file_format in _FORMATS.get(name, [name]):
         condition |= Q(format__iexact=file_format)

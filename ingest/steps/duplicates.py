@@ -8,6 +8,7 @@ from django.conf import settings
 
 from ingest.batch import ImageVectors, Item
 from ingest.models import StepRun
+from library.bursts import find_bursts
 from library.duplicates import find_pairs, regroup
 from library.engines import registry
 from library.models import Photo
@@ -24,7 +25,7 @@ class DuplicatesStep:
         """Changes with the hash and with both thresholds."""
         hasher = registry().engine_id("hasher")
         thresholds = f"{settings.SAME_PICTURE_THRESHOLD}/{settings.DUPLICATE_THRESHOLD}"
-        return f"{hasher} pairs {thresholds}" if hasher else None
+        return f"{hasher} pairs+bursts {thresholds}" if hasher else None
 
     def require(self) -> None:
         """Hashes are needed."""
@@ -40,5 +41,6 @@ class DuplicatesStep:
 
     def save(self, results: dict[int, int]) -> None:
         """Store the pairs and choose who stands in front."""
+        find_bursts(photo_ids=list(results))
         find_pairs(photo_ids=list(results))
         regroup(photo_ids=list(results))

@@ -22,11 +22,13 @@ from vision.imaging.companions import Companions, companions_of
 from vision.imaging.files import Original, OriginalChanged, read_original, write_atomic
 from vision.imaging.folders import look_into
 from vision.imaging.formats import extension_of
+from vision.imaging.kinds import burst_key, is_screenshot
 from vision.imaging.metadata import PhotoMetadata, read_metadata
 from vision.imaging.motion import Part, belongs, read_movie
 from vision.imaging.open import Picture, read_picture
 from vision.imaging.regions import NamedPerson
 from vision.imaging.renditions import Renditions, make_renditions
+from vision.imaging.text import clean_text
 
 #: Raise it when what preprocessing makes changes: every photo is read again then.
 VERSION = 2
@@ -132,6 +134,7 @@ def preprocess(found: ReadFile) -> Preprocessed:
     _write(rendition_path(original.sha256, "thumbnail"), renditions.thumbnail)
     fields = _fields(picture, renditions, metadata)
     fields["companions"] = sorted(found.companions.digests)
+    fields |= _kinds(found.path, picture, metadata)
     return Preprocessed(
         fields,
         "",
@@ -171,6 +174,19 @@ def _metadata(found: ReadFile, original: Original, upright: tuple[int, int]) -> 
         picasa=found.companions.picasa,
         upright=upright,
     )
+
+
+def _kinds(path: bytes, picture: Picture, metadata: PhotoMetadata) -> dict[str, Any]:
+    """Whether it is a screenshot, and the burst it belongs to."""
+    name = clean_text(os.path.basename(path))  # noqa: PTH119 - bytes
+    screenshot = is_screenshot(
+        name,
+        file_format=picture.format,
+        size=(picture.width, picture.height),
+        exif={"UserComment": metadata.user_comment},
+        has_camera=bool(metadata.camera_model or metadata.camera_make),
+    )
+    return {"is_screenshot": screenshot, "burst": burst_key(name, metadata.burst_identifier)}
 
 
 def _live_video(path: bytes, metadata: PhotoMetadata) -> bytes | None:

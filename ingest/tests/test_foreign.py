@@ -200,3 +200,12 @@ def test_a_corrected_time_outlives_reading(album: Album) -> None:
     album.read()
     photo.refresh_from_db()
     assert (photo.taken_offset_minutes, photo.taken_offset_source) == (60, "person")
+
+
+def test_screenshots_are_found_by_their_type(album: Album, engines: Engines) -> None:
+    album.put("Screenshot_20190101-120000.jpg", 1)
+    album.put("IMG_20190101_120000_BURST001.jpg", 2)
+    album.take_in()
+    assert found("type:screenshot") == {album.photo("Screenshot_20190101-120000.jpg").pk}
+    assert album.photo("IMG_20190101_120000_BURST001.jpg").burst == "name 20190101_120000"
+    assert found("type:motion") == set()

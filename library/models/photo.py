@@ -128,6 +128,10 @@ class Photo(models.Model):
     description = models.TextField(blank=True)
     keywords = models.JSONField(default=list)
     exif = models.JSONField(default=dict)
+    is_screenshot = models.BooleanField(default=False)
+    burst = models.CharField(
+        max_length=60, blank=True, help_text="What the shots of a burst share, by camera or name."
+    )
     companions = models.JSONField(
         default=list, help_text="Digests of the files of other programs that were read with it."
     )

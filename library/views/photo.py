@@ -9,6 +9,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from library.access import files_for, photo_or_404, photos_for
+from library.bursts import burst_of
 from library.duplicates import group_of
 from library.models import DetectedObject, OcrText, Photo, PhotoQuerySet
 from library.presentation import exposure
@@ -30,6 +31,7 @@ def photo(request: HttpRequest, pk: int) -> HttpResponse:
         "exposure": exposure(found.exif),
         "tags": _by_category(found),
         "ocr": OcrText.objects.filter(photo=found).exclude(text="").first(),
+        "burst": burst_of(found, with_details(shown, request.user)),
         "same_picture": group_of(found, with_details(shown, request.user)),
     }
     return render(request, "library/photo.html", context)

@@ -86,6 +86,7 @@ class PhotoMetadata:
     video: Part | None = None
     live_identifier: str = ""
     burst_identifier: str = ""
+    user_comment: bytes | str = ""
     exif: Mapping[str, object] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
 
@@ -151,7 +152,8 @@ def read_metadata(
         people=tuple(without_doubles(people)),
         video=embedded_video(data, embedded.xmp),
         live_identifier=live_identifier(data),
-        burst_identifier=burst_identifier(data),
+        burst_identifier=burst_identifier(data) or _of(inside, ("GCamera:BurstID",)),
+        user_comment=_comment(embedded.exif),
         exif=_kept(embedded.exif),
         warnings=tuple(clean_text(warning, 300) for warning in warnings[:_MAX_WARNINGS]),
     )
@@ -180,6 +182,11 @@ def _packet(
     except RecursionError:
         warnings.append(f"{label}: nested too deeply")
     return {}, []
+
+
+def _comment(exif: Mapping[str, object]) -> bytes | str:
+    value = exif.get("UserComment")
+    return value if isinstance(value, bytes | str) else ""
 
 
 def _orientation(exif: Mapping[str, object]) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 from datetime import datetime
 from functools import cache
 from importlib.util import find_spec
@@ -50,4 +51,7 @@ def _finder() -> Any:
         return None
     from timezonefinder import TimezoneFinder
 
-    return TimezoneFinder()
+    finder = TimezoneFinder()
+    # It keeps files open for as long as it lives.
+    atexit.register(finder.cleanup)
+    return finder
