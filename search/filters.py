@@ -20,7 +20,7 @@ from django.db.models import Exists, F, JSONField, OuterRef, Q, TextField, Value
 from django.db.models.functions import Cast, Concat, Lower
 
 from library.access import hidden_roots
-from library.models import Category, DetectedObject, Photo, PhotoFile, PhotoQuerySet, Tag
+from library.models import Album, AlbumPhoto, Category, DetectedObject, Photo, PhotoFile, PhotoQuerySet, Tag
 from library.timeline import gallery_photos
 from people.models import FaceLabel, ImportedName, Person
 from search.models import SearchDocument
@@ -96,7 +96,19 @@ def document_query(terms: Iterable[str], weights: str = "") -> TsQuery:
 def _condition(atom: Atom, notices: list[str], hidden: Sequence[int]) -> Q:
     if isinstance(atom, Term):
         return _in_document(atom.words, hidden=hidden)
+    if atom.name == "album":
+        return _album(atom, hidden)
     return _CONDITIONS[atom.name](atom, notices)
+
+
+def _album(atom: Field, hidden: Sequence[int]) -> Q:
+    """Albums whose title has all these words. Titles are names of folders: the same is hidden with them."""
+    wanted = set(atom.words)
+    found = [pk for pk, title in Album.objects.values_list("pk", "title") if wanted <= set(words(title))]
+    entries = AlbumPhoto.objects.filter(photo=OuterRef("pk"), album__in=found)
+    if hidden:
+        entries = entries.exclude(Exists(PhotoFile.objects.filter(photo=OuterRef("photo"), root__in=hidden)))
+    return Q(Exists(entries))
 
 
 def _in_document(terms: Sequence[str], weights: str = "", hidden: Sequence[int] = ()) -> Q:

@@ -23,7 +23,7 @@ from search.text import clean, words
 MAX_LENGTH = 500
 """Characters of a query that are read."""
 
-FIELDS = ("tag", "text", "category", "camera", "type", "before", "after", "year", "person")
+FIELDS = ("tag", "text", "category", "camera", "type", "before", "after", "year", "person", "album")
 DATE_FIELDS = ("before", "after", "year")
 
 _TOKEN = re.compile(

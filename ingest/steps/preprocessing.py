@@ -193,7 +193,9 @@ def _live_video(path: bytes, metadata: PhotoMetadata) -> bytes | None:
     """The video of the same name that was taken with the photo, as an absolute path."""
     folder, name = os.path.split(path)
     stem = os.path.splitext(os.fsdecode(name))[0]  # noqa: PTH122 - bytes, which need not be UTF-8
-    beside = look_into(folder).find(f"{stem}{extension}" for extension in LIVE_EXTENSIONS)
+    # Exports in "most compatible" form call the second video so.
+    names = [f"{stem}{mark}{extension}" for mark in ("", "_HEVC") for extension in LIVE_EXTENSIONS]
+    beside = look_into(folder).find(names)
     movie = read_movie(beside) if beside else None
     if movie is None:
         return None

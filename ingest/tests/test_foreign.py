@@ -57,6 +57,22 @@ def test_a_photo_is_in_the_albums_of_all_its_copies(album: Album) -> None:
     assert (trip.title, trip.source) == ("Our trip", "takeout")
     assert set(trip.photos.all()) == {album.photo("Trip/IMG_1.jpg"), album.photo("Trip/IMG_2.jpg")}
     assert Photo.objects.count() == 2
+    assert len(found("album:trip")) == 2
+    assert len(found('album:"our trip"')) == 2
+    assert found("album:other") == set()
+
+
+def test_albums_in_closed_folders_are_not_told(album: Album, tmp_path: Any) -> None:
+    album.put("a.jpg", 1)
+    album.scan()
+    closed = Album(tmp_path / "closed")
+    closed.put("a.jpg", 1)
+    closed.put("metadata.json", b'{"title": "Secret"}')
+    closed.scan()
+    RootViewer.objects.create(root=Root.objects.latest("pk"), user=make_user())
+    album.read()
+    assert len(found("album:secret")) == 1
+    assert not eligible(parse("album:secret"), make_user()).photos.exists()
 
 
 def test_a_copy_with_notes_tells_the_photo_that_has_none(album: Album, engines: Engines) -> None:

@@ -6,7 +6,8 @@ were applied to. Microsoft Photo 1.2: ``x, y, width, height`` from the top left 
 
 The trap is the frame: programs that follow the MWG count in the rows as they are stored, some (Picasa, for
 one) in the picture as it is seen. The dimensions they were applied to tell which, where the two differ;
-without them the stored rows are meant.
+without them the stored rows are meant. Microsoft's regions have no dimensions, and photos were seen in which
+they stayed behind when the photo was turned: where the MWG's tell of somebody, Microsoft's are not asked.
 """
 
 from __future__ import annotations
@@ -50,7 +51,9 @@ class NamedPerson:
 
 def people_in(root: Element, *, orientation: int, upright: _Pixels | None) -> list[NamedPerson]:
     """Everybody this XMP packet names. ``orientation`` is EXIF's (1..8), ``upright`` the size as seen."""
-    found = [*_mwg(root, orientation, upright), *_microsoft(root, orientation)]
+    found = list(_mwg(root, orientation, upright))
+    known = {person.name.casefold() for person in found}
+    found += (one for one in _microsoft(root, orientation) if one.name.casefold() not in known)
     found += _iptc(root, orientation, upright)
     return without_doubles(found)
 

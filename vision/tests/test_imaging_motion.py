@@ -22,7 +22,7 @@ from vision.imaging.motion import (
     live_identifier,
     read_movie,
 )
-from vision.tests.imaging_support import encoded, noise, quarters
+from vision.tests.imaging_support import ASSETS, encoded, noise, quarters
 
 SHOT = "9A6F1F60-1B7C-4C3D-8F0E-0123456789AB"
 MADE = datetime(2019, 7, 4, 12, 34, 56, tzinfo=UTC)
@@ -201,3 +201,25 @@ def test_a_stretch_never_leaves_the_file() -> None:
     data = encoded(quarters()) + b"MotionPhoto_Data" + video
     part = embedded_video(data)
     assert part == Part(len(data) - len(video), len(video))
+
+
+@pytest.mark.assets
+@pytest.mark.skipif(not ASSETS.is_dir(), reason="the real photos of ../shared/assets are not here")
+def test_a_real_motion_photo_of_a_samsung() -> None:
+    data = next(ASSETS.rglob("samsung-one-ui-6.heic")).read_bytes()
+    part = read_metadata(data, extension="heic").video
+    assert part and data[part.offset + 4 : part.offset + 8] == b"ftyp"
+    assert part.offset + part.length <= len(data)
+
+
+@pytest.mark.assets
+@pytest.mark.skipif(not ASSETS.is_dir(), reason="the real photos of ../shared/assets are not here")
+def test_a_real_live_photo() -> None:
+    photo = next(ASSETS.rglob("IMG_7943.HEIC"))
+    identifier = live_identifier(photo.read_bytes())
+    clip = next((path for path in photo.parent.iterdir() if path.suffix.lower() == ".mov"), None)
+    assert identifier
+    if clip is None:
+        pytest.skip("the video of the live photo is not there")
+    found = read_movie(os.fsencode(clip))
+    assert found and found.identifier == identifier
