@@ -7,8 +7,8 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('library', '0003_albums_and_companions'),
-        ('people', '0001_initial'),
+        ('library', '0006_albums_and_companions'),
+        ('people', '0002_face_pose_and_guesses'),
     ]
 
     operations = [

@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('library', '0002_vectors_inline'),
+        ('library', '0005_descriptions'),
     ]
 
     operations = [

@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('library', '0003_albums_and_companions'),
+        ('library', '0006_albums_and_companions'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

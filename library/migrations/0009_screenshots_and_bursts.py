@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('library', '0005_video_parts'),
+        ('library', '0008_video_parts'),
     ]
 
     operations = [

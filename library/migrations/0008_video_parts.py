@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('library', '0004_time_corrections'),
+        ('library', '0007_time_corrections'),
     ]
 
     operations = [
