@@ -129,19 +129,24 @@ def _file(file: dict[str, Any], entry: dict[str, Any]) -> WeightFile:
 def select(name: str, models: Sequence[Model] | None = None) -> list[Model]:
     """Models of a profile (``full`` includes ``light``), of an engine, or the one with this id.
 
-    Raises UnknownWeights with a sentence that names the possible ones.
+    Of an engine: those of a profile; where it has alternatives alone, the only one. Raises UnknownWeights
+    with a sentence that names the possible ones.
     """
     known = manifest() if models is None else tuple(models)
-    by_id = [model for model in known if model.id == name]
     usual = [model for model in known if model.profile != "alternative"]
     if name == "full":
         return usual
-    found = by_id or [model for model in usual if name in (model.profile, model.engine)]
-    if not found:
+    found = [model for model in known if model.id == name]
+    found = found or [model for model in usual if name in (model.profile, model.engine)]
+    of_engine = [model for model in known if model.engine == name]
+    if not found and len(of_engine) > 1:
+        possible = ", ".join(model.id for model in of_engine)
+        raise UnknownWeights(f"The engine {name} has several models; choose by id: {possible}.")
+    if not found and not of_engine:
         engines = dict.fromkeys(model.engine for model in known)
         possible = ", ".join(dict.fromkeys(["light", "full", *engines, *(model.id for model in known)]))
         raise UnknownWeights(f"There are no weights {name!r}; there are {possible}.")
-    return found
+    return found or of_engine
 
 
 def read_record(folder: Path) -> dict[str, dict[str, Any]]:

@@ -85,10 +85,16 @@ def test_the_shipped_manifest_makes_sense() -> None:
     light = ["ViT-B-32__openai", "yunet-sface"]
     assert [model.id for model in select("light")] == light
     assert not any(model.non_commercial for model in select("light"))
-    full = ["ViT-B-32__openai", "ViT-H-14__laion2b_s32b_b79k", "yunet-sface", "ram_plus_swin_large_14m"]
-    assert [model.id for model in select("full")] == full
+    assert [model.id for model in select("full")] == [
+        *("ViT-B-32__openai", "ViT-H-14__laion2b_s32b_b79k", "yunet-sface"),
+        *("ram_plus_swin_large_14m", "buffalo_l"),
+    ]
     assert [model.id for model in select("openclip")] == ["ViT-H-14__laion2b_s32b_b79k"]
     assert [model.id for model in select("buffalo_l") if model.non_commercial] == ["buffalo_l"]
+    assert [model.id for model in select("insightface")] == ["buffalo_l"]
+    assert [model.id for model in select("describer")] == ["SmolVLM-500M-Instruct"]
+    with pytest.raises(UnknownWeights, match="several models; choose by id: .*korean_PP-OCRv5_rec_mobile"):
+        select("rapidocr")
     assert [model.id for model in select("clip")] == ["ViT-B-32__openai"]
     assert [model.id for model in select("ViT-B-16-SigLIP2__webli")] == ["ViT-B-16-SigLIP2__webli"]
     for model in models:
