@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from django.conf import settings
 from django.db import transaction
 from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
 from ingest import ledger
-from ingest.models import ScanSession
-from ingest.scanner import FoundFile, Skipped
+from ingest.models import ScanSession, StepRun
+from ingest.scanner import Area, FoundFile, Skipped
+from ingest.settling import is_settled
 from library.duplicates import regroup
 from library.models import Photo, PhotoFile, Root
 from search.indexing import index_photos
@@ -23,6 +25,8 @@ MOST_SKIPS_KEPT = 1000
 #: A tenth of a root vanishing at once looks like an unmounted disk, unless it is only a handful of files.
 VANISHED_SHARE = 0.1
 VANISHED_FEW = 10
+#: Reason for a file whose sidecar changed while it was being read.
+BEING_READ = "being read while its sidecar changed: the next look takes it"
 _READ_AGAIN = {"state": Photo.State.PENDING, "error_message": "", "lost_leases": 0}
 
 
@@ -35,6 +39,7 @@ class _Known:
     size: int
     mtime_ns: int
     missing: bool
+    sidecar_ns: int
 
 
 @dataclass(slots=True)
@@ -61,11 +66,18 @@ class Importer:
     """Takes what one scan session found into the library.
 
     Use: ``take()`` for everything the walk yields, then ``finish()``. Work is committed in chunks, so a
-    killed scan keeps what it did, and the next scan goes on from there.
+    killed scan keeps what it did, and the next scan goes on from there. ``areas`` are what is walked of the
+    root: only there files can be found gone.
+
+    Files that may still be being written are set aside in ``fresh``: look at them again and take them then.
     """
 
-    def __init__(self, session: ScanSession, *, accept_missing: bool = False) -> None:
+    def __init__(
+        self, session: ScanSession, areas: Sequence[Area] = (Area(),), *, accept_missing: bool = False
+    ) -> None:
         self._session = session
+        self._areas = areas
+        self.fresh: list[FoundFile] = []
         self._root: Root = session.root
         self._accept_missing = accept_missing
         self._tally = _Tally()
@@ -78,9 +90,14 @@ class Importer:
             if isinstance(item, Skipped):
                 self._tally.skip(item)
                 continue
+            known = self._unseen.get(item.relative_path)
+            as_recorded = known is not None and not known.missing and _is_as_recorded(item, known)
+            if not as_recorded and not is_settled(item, settings.SETTLE_SECONDS):
+                self.fresh.append(item)
+                continue
+            self._unseen.pop(item.relative_path, None)
             self._tally.counts["found"] += 1
-            known = self._unseen.pop(item.relative_path, None)
-            if known and not known.missing and _is_as_recorded(item, known):
+            if as_recorded:
                 self._tally.counts["unchanged"] += 1
                 continue
             self._waiting.append((item, known))
@@ -121,13 +138,13 @@ class Importer:
             unread.update(**_READ_AGAIN)
 
     def _known_files(self) -> dict[bytes, _Known]:
-        files = PhotoFile.objects.filter(root=self._root)
-        prefix = bytes(self._session.subfolder)
-        rows = files.values_list("relative_path", "pk", "photo_id", "size", "mtime_ns", "missing_since")
+        fields = ("relative_path", "pk", "photo_id", "size", "mtime_ns", "missing_since", "sidecar_ns")
         known: dict[bytes, _Known] = {}
-        for path, pk, photo_id, size, mtime_ns, missing in rows.iterator(chunk_size=20_000):
-            if not prefix or bytes(path).startswith(prefix + b"/"):
-                known[bytes(path)] = _Known(pk, photo_id, size, mtime_ns, missing is not None)
+        for area in self._areas:
+            files = PhotoFile.objects.filter(root=self._root).in_folder(area.folder, deep=area.deep)
+            for path, *rest, missing, sidecar_ns in files.values_list(*fields).iterator(chunk_size=20_000):
+                pk, photo_id, size, mtime_ns = rest
+                known[bytes(path)] = _Known(pk, photo_id, size, mtime_ns, missing is not None, sidecar_ns)
         return known
 
     @transaction.atomic
@@ -141,9 +158,11 @@ class Importer:
             self._tally.arrived[found.size, found.mtime_ns] += 1
         self._add(new, now)
         before = [(found, known) for found, known in self._waiting if known]
-        self._take_back([known for found, known in before if _is_as_recorded(found, known)], now)
+        same = [(found, known) for found, known in before if _has_same_bytes(found, known)]
+        self._take_back([known for _, known in same if known.missing], now)
+        self._read_metadata_again([pair for pair in same if not _is_as_recorded(*pair)])
         for found, known in before:
-            if not _is_as_recorded(found, known):
+            if not _has_same_bytes(found, known):
                 self._tally.counts["changed"] += 1
                 self._change(found, known, now)
         regroup(photo_ids={known.photo_id for _, known in before if known.missing})
@@ -160,6 +179,26 @@ class Importer:
         photos.update(missing_since=None)
         photos.filter(state=Photo.State.FAILED).update(**_READ_AGAIN)
 
+    def _read_metadata_again(self, pairs: list[tuple[FoundFile, _Known]]) -> None:
+        """The sidecars of these came, changed or went: read metadata again, and have no model look again.
+
+        A photo that is being read at this moment is left for the next look: what it read may be old.
+        """
+        busy = Photo.objects.filter(
+            pk__in=[known.photo_id for _, known in pairs], state=Photo.State.PREPROCESSING
+        )
+        being_read = set(busy.select_for_update().values_list("pk", flat=True))
+        for found, known in pairs:
+            if known.photo_id in being_read:
+                self._tally.skip(Skipped(found.relative_path, BEING_READ))
+                continue
+            self._tally.counts["changed"] += not known.missing
+            PhotoFile.objects.filter(pk=known.pk).update(sidecar_ns=found.sidecar_ns)
+        photo_ids = {known.photo_id for _, known in pairs} - being_read
+        runs = StepRun.objects.filter(photo_id__in=photo_ids, step=StepRun.Step.PREPROCESSING)
+        if photo_ids:
+            ledger.retry(runs)
+
     def _add(self, new: list[FoundFile], now: datetime) -> None:
         photos = Photo.objects.bulk_create([Photo(priority=self._session.priority) for _ in new])
         PhotoFile.objects.bulk_create(
@@ -171,6 +210,7 @@ class Importer:
                     display_path=found.relative_path.decode("utf-8", "replace"),
                     size=found.size,
                     mtime_ns=found.mtime_ns,
+                    sidecar_ns=found.sidecar_ns,
                     seen_at=now,
                 )
                 for photo, found in zip(photos, new, strict=True)
@@ -188,7 +228,12 @@ class Importer:
             others.distrust()
             Photo.objects.filter(pk=photo_id).update(missing_since=None, **_READ_AGAIN)
         PhotoFile.objects.filter(pk=known.pk).update(
-            photo=photo_id, size=found.size, mtime_ns=found.mtime_ns, seen_at=now, missing_since=None
+            photo=photo_id,
+            size=found.size,
+            mtime_ns=found.mtime_ns,
+            sidecar_ns=found.sidecar_ns,
+            seen_at=now,
+            missing_since=None,
         )
 
     def _closed(self, path: bytes) -> bool:
@@ -196,7 +241,7 @@ class Importer:
         return any(path == unseen or path.startswith(unseen + b"/") for unseen in self._tally.closed)
 
     def _looks_unmounted(self, gone: list[_Known]) -> bool:
-        if not self._tally.counts["found"]:
+        if not self._tally.counts["found"] and not self._session.partial:
             return True
         arrived = Counter(self._tally.arrived)
         lost = 0
@@ -206,7 +251,10 @@ class Importer:
                 arrived[moved] -= 1
             else:
                 lost += 1
-        present = self._tally.counts["found"] - self._tally.counts["new"] + len(gone)
+        if self._session.partial:
+            present = PhotoFile.objects.present().filter(root=self._root).count()
+        else:
+            present = self._tally.counts["found"] - self._tally.counts["new"] + len(gone)
         return lost > VANISHED_FEW and lost >= VANISHED_SHARE * present
 
     @transaction.atomic
@@ -225,5 +273,9 @@ class Importer:
         index_photos(photo_ids)
 
 
-def _is_as_recorded(found: FoundFile, known: _Known) -> bool:
+def _has_same_bytes(found: FoundFile, known: _Known) -> bool:
     return (known.size, known.mtime_ns) == (found.size, found.mtime_ns)
+
+
+def _is_as_recorded(found: FoundFile, known: _Known) -> bool:
+    return _has_same_bytes(found, known) and known.sidecar_ns == found.sidecar_ns

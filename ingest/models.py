@@ -21,6 +21,7 @@ class ScanSession(models.Model):
 
     root = models.ForeignKey(Root, on_delete=models.CASCADE, related_name="scans")
     subfolder = models.BinaryField(max_length=4096, default=b"")
+    partial = models.BooleanField(default=False, help_text="A look at folders that changed, not at all.")
     priority = models.PositiveSmallIntegerField(choices=Photo.Priority, default=Photo.Priority.NORMAL)
     paused = models.BooleanField(default=False)
     status = models.CharField(max_length=10, choices=Status, default=Status.RUNNING)

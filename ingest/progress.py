@@ -135,7 +135,8 @@ def failures(most: int = 100) -> list[dict[str, str]]:
 
 def latest_skips(most: int = 100) -> list[dict[str, str]]:
     """What the last scan of each root left out, with the reason."""
-    latest = ScanSession.objects.order_by("root_id", "-started_at", "-pk").distinct("root_id")
+    whole = ScanSession.objects.filter(partial=False)
+    latest = whole.order_by("root_id", "-started_at", "-pk").distinct("root_id")
     return [skip for session in latest for skip in session.skips][:most]
 
 

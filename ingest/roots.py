@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,9 +14,10 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.utils import timezone
 
+from ingest import settling
 from ingest.importer import Importer
 from ingest.models import ScanSession
-from ingest.scanner import ScanRules, walk
+from ingest.scanner import Area, FoundFile, ScanRules, Skipped, walk
 from library.models import Photo, Root
 
 _SCAN_LOCK = 0x4E1A
@@ -27,10 +29,15 @@ class RootRefused(Exception):  # noqa: N818 - a refusal the user can act on
 
 @dataclass(frozen=True, slots=True)
 class ScanTarget:
-    """A root and the folder below it to walk (empty: all of it)."""
+    """A root and the folder below it to walk (empty: all of it).
+
+    With ``areas`` only these are walked, below ``subfolder``: a look at what has changed, in which
+    folders may be gone altogether.
+    """
 
     root: Root
     subfolder: bytes = b""
+    areas: tuple[Area, ...] = ()
 
 
 def check_folder(folder: str | bytes) -> bytes:
@@ -106,14 +113,19 @@ def scan(
     When ``should_stop`` says so the walk ends early: what was found is kept, nothing counts as vanished.
 
     A folder that is not there fails the session and marks nothing. While another process scans this root,
-    this one waits.
+    this one waits. Files that are still being written are waited for, for SETTLE_SECONDS.
     """
     with _only_scan_of(target.root):
-        session = ScanSession.objects.create(root=target.root, subfolder=target.subfolder, priority=priority)
-        importer = Importer(session, accept_missing=accept_missing)
+        session = ScanSession.objects.create(
+            root=target.root, subfolder=target.subfolder, priority=priority, partial=bool(target.areas)
+        )
+        areas = target.areas or (Area(target.subfolder),)
+        importer = Importer(session, areas, accept_missing=accept_missing)
         try:
-            found = walk(bytes(target.root.path), rules_from_settings(), target.subfolder)
-            importer.take(takewhile(lambda _: not should_stop(), found), progress)
+            importer.take(takewhile(lambda _: not should_stop(), _walk(target)), progress)
+            if fresh := importer.fresh:
+                settling.wait(fresh, settings.SETTLE_SECONDS, should_stop)
+                importer.take(settling.look_again(bytes(target.root.path), fresh), progress)
         except OSError as error:
             folder = os.path.join(bytes(target.root.path), target.subfolder).rstrip(b"/")  # noqa: PTH118
             shown = folder.decode("utf-8", "replace")
@@ -123,6 +135,23 @@ def scan(
             _close(session, "The scan was interrupted; the next one goes on from there.")
             return session
         return importer.finish()
+
+
+def _walk(target: ScanTarget) -> Iterator[FoundFile | Skipped]:
+    """What lies in the folders of the target. Raises OSError when the disk seems to be away."""
+    root, rules = bytes(target.root.path), rules_from_settings()
+    if not target.areas:
+        yield from walk(root, rules, target.subfolder)
+        return
+    with os.scandir(root) as entries:
+        if not any(entries):
+            raise FileNotFoundError(errno.ENOENT, "the folder is empty", root)
+    for area in target.areas:
+        try:
+            yield from walk(root, rules, area.folder, deep=area.deep)
+        except (FileNotFoundError, NotADirectoryError):
+            if not area.folder:
+                raise
 
 
 @contextmanager

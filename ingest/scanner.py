@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import stat
 from collections import deque
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from vision.imaging.formats import extension_of, kind_of
+from vision.imaging.metadata import sidecar_names
 
 #: Kinds of files that belong to photos or to other programs; they are passed over without a word.
 COMPANIONS = frozenset({"sidecar", "document", "system"})
@@ -17,11 +19,17 @@ COMPANIONS = frozenset({"sidecar", "document", "system"})
 
 @dataclass(frozen=True, slots=True)
 class FoundFile:
-    """A picture file: its path below the root as bytes, its size in bytes, its time of change."""
+    """A picture file: its path below the root as bytes, its size in bytes, its time of change.
+
+    ``sidecar_ns`` is the time of change of the XMP file beside it, 0 without one; ``touched_ns`` when
+    anything about the two was changed last, also name, rights and a time that was set by hand (ctime).
+    """
 
     relative_path: bytes
     size: int
     mtime_ns: int
+    sidecar_ns: int = field(default=0, compare=False)
+    touched_ns: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +62,14 @@ class ScanRules:
 
 
 @dataclass(frozen=True, slots=True)
+class Area:
+    """A folder below a root: with everything below it (``deep``), or only the files that lie in it."""
+
+    folder: bytes = b""
+    deep: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class _Folder:
     """A folder to walk."""
 
@@ -62,8 +78,10 @@ class _Folder:
     linked: bool = False
 
 
-def walk(root: bytes, rules: ScanRules, subfolder: bytes = b"") -> Iterator[FoundFile | Skipped]:
-    """Everything below ``root/subfolder``, in a stable order.
+def walk(
+    root: bytes, rules: ScanRules, subfolder: bytes = b"", *, deep: bool = True
+) -> Iterator[FoundFile | Skipped]:
+    """Everything below ``root/subfolder``, in a stable order; with ``deep=False`` only what lies in it.
 
     Symbolic links to folders are followed after everything else, so that a folder is found under its own name
     rather than a link's; each real folder is walked once, so a loop ends by itself. Raises OSError when the
@@ -91,10 +109,14 @@ def walk(root: bytes, rules: ScanRules, subfolder: bytes = b"") -> Iterator[Foun
             continue
         first = False
         below: list[_Folder] = []
+        sidecars = {entry.name: entry for entry in entries if entry.name.lower().endswith(b".xmp")}
         for entry in entries:
             found = _look_at(entry, folder.path, rules)
             if isinstance(found, _Folder):
-                (links if found.linked else below).append(found)
+                if deep:
+                    (links if found.linked else below).append(found)
+            elif isinstance(found, FoundFile) and sidecars:
+                yield _with_sidecar(found, entry.name, sidecars)
             elif found is not None:
                 yield found
         folders.extend(reversed(below))
@@ -129,6 +151,21 @@ def _look_at(
     return _look_at_file(status, path, name, rules)
 
 
+def _with_sidecar(found: FoundFile, name: bytes, sidecars: Mapping[bytes, os.DirEntry[bytes]]) -> FoundFile:
+    """The file with the times of the sidecar that its metadata is read from, if there is one."""
+    for candidate in sidecar_names(name):
+        if candidate in sidecars:
+            with suppress(OSError):
+                return add_sidecar(found, sidecars[candidate].stat())
+    return found
+
+
+def add_sidecar(found: FoundFile, sidecar: os.stat_result) -> FoundFile:
+    """The file with the times of its sidecar."""
+    touched = max(found.touched_ns, sidecar.st_mtime_ns, sidecar.st_ctime_ns)
+    return replace(found, sidecar_ns=sidecar.st_mtime_ns, touched_ns=touched)
+
+
 def _look_at_folder(entry: os.DirEntry[bytes], path: bytes, name: str, rules: ScanRules) -> Skipped | _Folder:
     if name.casefold() in rules.excluded_folders:
         return Skipped(path, "excluded folder", folder=True)
@@ -156,4 +193,9 @@ def _look_at_file(
         return Skipped(path, "empty file")
     if rules.max_file_size and status.st_size > rules.max_file_size:
         return Skipped(path, f"larger than MAX_FILE_SIZE ({rules.max_file_size} bytes)")
-    return FoundFile(path, status.st_size, status.st_mtime_ns)
+    return FoundFile(
+        path,
+        status.st_size,
+        status.st_mtime_ns,
+        touched_ns=max(status.st_mtime_ns, status.st_ctime_ns),
+    )

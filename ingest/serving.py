@@ -1,4 +1,6 @@
-"""The processes of an installation on one machine: the web server and a worker cluster for each lane."""
+"""The processes of an installation on one machine: the web server, a worker cluster for each lane, the
+watch.
+"""
 
 from __future__ import annotations
 
@@ -45,7 +47,8 @@ def children() -> list[ChildSpec]:
         )
         for lane in LANES
     ]
-    return [web, *clusters]
+    watch = ChildSpec("watch", (sys.executable, manage, "watch_library"), log_file=logs / "watch.log")
+    return [web, *clusters, *([watch] if settings.WATCH else [])]
 
 
 class StallWatch:

@@ -18,12 +18,13 @@ from django_q.models import OrmQ, Schedule
 from django_q.tasks import async_task
 
 from ingest.states import LANES, Lane
-from library.models import Photo
+from library.models import Photo, Root
 from photos_project.supervisor import stop_requested
 
 #: A running slice has taken its row from the queue no longer ago than this; an older row's worker is dead.
 SLICE_GRACE_SECONDS = 90
 STALE_CHECK_SECONDS = 600
+NIGHTLY_MARGIN_SECONDS = 120
 SLICE = "ingest.tasks.run_slice"
 _last_stale_check = 0.0
 
@@ -82,6 +83,37 @@ def ensure_schedules() -> None:
                 "cluster": lane,
             },
         )
+    _ensure_nightly_scan()
+
+
+def nightly_scan() -> list[str]:
+    """Scan every root that is watched: what the watch missed is found then. Returns how each scan ended."""
+    from ingest.roots import ScanTarget, scan
+
+    # The broker ends a task that runs too long; what is found until shortly before is kept.
+    should_stop = _deadline(Conf.TIMEOUT - NIGHTLY_MARGIN_SECONDS)
+    sessions = [scan(ScanTarget(root), should_stop=should_stop) for root in Root.objects.filter(watch=True)]
+    wake_all()
+    return [f"{session.root}: {session.status}" for session in sessions]
+
+
+def _ensure_nightly_scan() -> None:
+    name = "nightly scan"
+    if settings.NIGHTLY_SCAN_HOUR < 0:
+        Schedule.objects.filter(name=name).delete()
+        return
+    now = timezone.localtime()
+    at = now.replace(hour=settings.NIGHTLY_SCAN_HOUR, minute=0, second=0, microsecond=0)
+    Schedule.objects.update_or_create(
+        name=name,
+        defaults={
+            "func": "ingest.tasks.nightly_scan",
+            "schedule_type": Schedule.DAILY,
+            "next_run": at if at > now else at + timedelta(days=1),
+            "repeats": -1,
+            "cluster": "files",
+        },
+    )
 
 
 def _deadline(seconds: float) -> Callable[[], bool]:

@@ -12,7 +12,7 @@ from ingest import progress as books
 from ingest import reports
 from ingest.models import ScanSession
 from library.access import photos_for
-from library.models import Photo, PhotoQuerySet
+from library.models import Photo, PhotoQuerySet, Root
 
 FAILURES_SHOWN = 100
 
@@ -32,6 +32,7 @@ def status(request: HttpRequest) -> HttpResponse:
         context["failures"] = failed.prefetch_related("files").order_by("-pk")[:FAILURES_SHOWN]
         context["skips"] = books.latest_skips()
         context["sessions"] = ScanSession.objects.select_related("root")[:10]
+        context["folders"] = Root.objects.all()
     return render(request, "ingest/status.html", context)
 
 

@@ -104,6 +104,10 @@ class Environment:
     slice_seconds: int
     lease_seconds: int
     files_workers: int
+    watch: bool
+    watch_poll_seconds: int
+    settle_seconds: int
+    nightly_scan_hour: int
     model_threads: int
     download_models: bool
     model_mirrors: tuple[str, ...]
@@ -161,6 +165,10 @@ def read_environment(variables: Mapping[str, str], base_dir: Path) -> Environmen
         slice_seconds=reader.integer("SLICE_SECONDS", 60, 1, 3600),
         lease_seconds=reader.integer("LEASE_SECONDS", 600, 10, 86_400),
         files_workers=reader.integer("FILES_WORKERS", _default_workers(), 1, 256),
+        watch=reader.boolean("WATCH", default=True),
+        watch_poll_seconds=reader.integer("WATCH_POLL_SECONDS", 60, 1, 86_400),
+        settle_seconds=reader.integer("SETTLE_SECONDS", 3, 0, 3600),
+        nightly_scan_hour=reader.integer("NIGHTLY_SCAN_HOUR", 3, -1, 23),
         model_threads=reader.integer("MODEL_THREADS", 0, 0, 1024),
         download_models=reader.boolean("DOWNLOAD_MODELS", default=True),
         model_mirrors=_mirrors(reader),

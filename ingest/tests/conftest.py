@@ -26,6 +26,7 @@ def _own_folders(tmp_path: Path, settings: Any) -> None:
     settings.CLIP_ONNX_DIR = None
     settings.FILES_WORKERS = 1
     settings.PREVIEW_SIZE = 512
+    settings.SETTLE_SECONDS = 0
     tasks._last_stale_check = 0.0
 
 

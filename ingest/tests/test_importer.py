@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from django.db import connection, connections
 from ingest import roots
 from ingest.models import ScanSession, StepRun
 from ingest.roots import RootRefused, ScanTarget, register_folder, scan
+from ingest.scanner import Area
 from ingest.tests.engines import Engines
 from ingest.tests.pictures import Album, states, steps_of
 from library.models import DuplicatePair, Photo, PhotoFile, Root
@@ -489,3 +491,97 @@ def test_rules_come_from_the_settings(settings: Any) -> None:
     assert rules.excluded_folders == {"private"}
     assert rules.include_hidden
     assert rules.max_file_size == 5
+
+
+def test_a_file_that_was_written_just_now_is_waited_for(album: Album, settings: Any) -> None:
+    settings.SETTLE_SECONDS = 1
+    album.put("one.jpg", 1)
+    assert counts(album.scan()) == {"found": 1, "new": 1}
+
+
+def test_a_file_that_is_being_written_is_left_for_the_next_scan(album: Album, settings: Any) -> None:
+    """Also one that is known already, which is not gone then."""
+    album.put("one.jpg", 1)
+    album.scan()
+    settings.SETTLE_SECONDS = 1
+    ends, begun = threading.Event(), threading.Event()
+
+    def write() -> None:
+        while not ends.wait(0.05):
+            begun.set()
+            for name in ("one.jpg", "two.jpg"):
+                with (album.folder / name).open("ab") as stream:
+                    stream.write(b"x")
+
+    writing = threading.Thread(target=write)
+    writing.start()
+    begun.wait()
+    time.sleep(0.02)
+    try:
+        session = album.scan()
+    finally:
+        ends.set()
+        writing.join()
+    assert counts(session) == {"skipped": 2}
+    assert set(session.skip_reasons) == {"still being written: the next look takes it"}
+    assert set(states().values()) == {State.PENDING}
+    assert counts(album.scan()) == {"found": 2, "new": 1, "changed": 1}
+
+
+def test_a_clock_that_is_wrong_by_days_does_not_keep_files_out(album: Album, settings: Any) -> None:
+    settings.SETTLE_SECONDS = 1
+    path = album.put("one.jpg", 1)
+    later = time.time() + 86_400
+    os.utime(path, (later, later))
+    assert counts(album.scan()) == {"found": 1, "new": 1}
+
+
+def test_a_look_at_one_folder_says_nothing_about_the_others(album: Album) -> None:
+    album.put("a/one.jpg", 1)
+    album.put("a/b/two.jpg", 2)
+    album.put("three.jpg", 3)
+    target = album.scan().root
+    for name in ("a/one.jpg", "a/b/two.jpg", "three.jpg"):
+        (album.folder / name).unlink()
+    session = scan(ScanTarget(target, b"a", (Area(b"a", deep=False),)))
+    assert (session.partial, session.vanished) == (True, 1)
+    present = PhotoFile.objects.present().values_list("display_path", flat=True)
+    assert set(present) == {"a/b/two.jpg", "three.jpg"}
+    scan(ScanTarget(target, b"", (Area(b"", deep=False),)))
+    assert set(present.all()) == {"a/b/two.jpg"}
+
+
+def test_a_folder_that_is_gone_takes_its_files_along_but_not_a_tenth_of_the_root(album: Album) -> None:
+    for number in range(12):
+        album.put(f"a/{number}.jpg", number)
+        album.put(f"b/{number}.jpg", number + 50)
+    album.put("c/one.jpg", 99)
+    root = album.scan().root
+    shutil.rmtree(album.folder / "c")
+    assert scan(ScanTarget(root, b"c", (Area(b"c"),))).vanished == 1
+    shutil.rmtree(album.folder / "a")
+    session = scan(ScanTarget(root, b"a", (Area(b"a"),)))
+    assert session.status == ScanSession.Status.STOPPED
+    assert PhotoFile.objects.present().count() == 24
+
+
+def test_a_sidecar_is_seen_by_a_plain_scan_too(album: Album, engines: Engines) -> None:
+    album.put("one.jpg", 1)
+    album.put("two.jpg", 2)
+    album.take_in()
+    album.put("one.xmp", b"<x/>")
+    assert counts(album.take_in()) == {"found": 2, "changed": 1, "unchanged": 1}
+    assert counts(album.take_in()) == {"found": 2, "unchanged": 2}
+    steps = {run.photo_id: run.attempts for run in StepRun.objects.filter(step="preprocessing")}
+    assert steps == {album.photo("one.jpg").pk: 2, album.photo("two.jpg").pk: 1}
+
+
+def test_a_sidecar_that_changes_while_its_photo_is_read_waits_for_the_next_look(album: Album) -> None:
+    album.put("one.jpg", 1)
+    album.scan()
+    Photo.objects.update(state=State.PREPROCESSING)
+    album.put("one.xmp", b"<x/>")
+    session = album.scan()
+    assert list(session.skip_reasons) == ["being read while its sidecar changed: the next look takes it"]
+    Photo.objects.update(state=State.COMPLETED)
+    assert counts(album.scan()) == {"found": 1, "changed": 1}

@@ -73,8 +73,9 @@ def test_a_second_server_on_one_data_folder_is_refused(
 
 
 def test_every_lane_has_its_cluster() -> None:
-    web, *clusters = children()
-    assert web.name == "web"
+    web, *clusters, watch = children()
+    assert (web.name, watch.name) == ("web", "watch")
+    assert watch.command[-1] == "watch_library"
     assert [(child.name, child.environment["Q_CLUSTER_NAME"]) for child in clusters] == [
         ("files", "files"),
         ("models", "models"),

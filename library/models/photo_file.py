@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from django.db import models
-from django.db.models import F, Func, Q
+from django.db.models import F, Func, IntegerField, Q, Value
 
 from library.models.photo import Photo
 from library.models.root import Root
@@ -15,6 +15,24 @@ class PhotoFileQuerySet(models.QuerySet["PhotoFile"]):
     def present(self) -> PhotoFileQuerySet:
         """Files that were there when they were last looked for."""
         return self.filter(missing_since__isnull=True)
+
+    def in_folder(self, folder: bytes, *, deep: bool = True) -> PhotoFileQuerySet:
+        """Files below a folder of their root (empty: the root); with ``deep=False`` those right in it."""
+        files = self
+        if folder:
+            # '0' is the byte after '/': everything between the two lies below the folder.
+            files = files.filter(relative_path__gte=folder + b"/", relative_path__lt=folder + b"0")
+        if deep:
+            return files
+        name = Func(F("relative_path"), Value(len(folder) + 2 if folder else 1), function="substring")
+        slash = Func(
+            Value(b"/"),
+            name,
+            template="position(%(expressions)s)",
+            arg_joiner=" IN ",
+            output_field=IntegerField(),
+        )
+        return files.alias(slash=slash).filter(slash=0)
 
     def distrust(self) -> int:
         """Let no file of these pass for unchanged when it is seen again: its photo has other bytes by now."""
@@ -32,6 +50,9 @@ class PhotoFile(models.Model):
     display_path = models.TextField(help_text="The same for people and for search.")
     size = models.BigIntegerField(help_text="Bytes.")
     mtime_ns = models.BigIntegerField()
+    sidecar_ns = models.BigIntegerField(
+        default=0, help_text="Time of change of the XMP file beside it; 0 without one."
+    )
     seen_at = models.DateTimeField(help_text="When the file was found in the form recorded here.")
     missing_since = models.DateTimeField(null=True)
 

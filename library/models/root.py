@@ -28,7 +28,13 @@ class Root(models.Model):
 
     name = models.CharField(max_length=200)
     path = models.BinaryField(unique=True, max_length=4096)
-    watch = models.BooleanField(default=True, help_text="Part of the scans that name no folder.")
+    watch = models.BooleanField(
+        default=True, help_text="Watched for changes, and part of the scans that name no folder."
+    )
+    watched_at = models.DateTimeField(null=True, help_text="When the watch looked after it last.")
+    notice = models.TextField(
+        blank=True, help_text="What the watch has to say: the disk is away, or the folder is polled."
+    )
     visible_to = models.ManyToManyField(
         settings.AUTH_USER_MODEL,
         through="library.RootViewer",

@@ -32,7 +32,7 @@ def ours(compose: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 
 def test_the_same_image_serves_and_works(compose: dict[str, Any]) -> None:
-    assert set(ours(compose)) == {"setup", "web", "files", "models", "models-gpu"}
+    assert set(ours(compose)) == {"setup", "web", "files", "watch", "models", "models-gpu"}
     assert compose["services"]["database"]["image"] == "pgvector/pgvector:pg18"
 
 
