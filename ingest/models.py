@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import uuid
+
 from django.conf import settings
 from django.db import models
 
@@ -60,6 +62,30 @@ class WorkerReport(models.Model):
 
     def __str__(self) -> str:
         return f"{self.worker}: {self.process_mib} MiB"
+
+
+class Upload(models.Model):
+    """A file on its way from a browser, or one that came that way. What of it is there lies on disk."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="uploads")
+    name = models.CharField(max_length=255, help_text="Its name, made safe for the disk.")
+    size = models.BigIntegerField(help_text="Bytes.")
+    sha256 = models.CharField(max_length=64, blank=True, help_text="What the browser says; empty: unknown.")
+    modified_ms = models.BigIntegerField(default=0, help_text="When the file was changed, by the browser.")
+    file = models.ForeignKey(
+        "library.PhotoFile", on_delete=models.SET_NULL, null=True, related_name="uploads"
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+    touched_at = models.DateTimeField(auto_now=True)
+    finished_at = models.DateTimeField(null=True)
+
+    class Meta:
+        indexes = (models.Index(fields=("user", "finished_at"), name="upload_of_user"),)
+        ordering = ("created_at", "pk")
+
+    def __str__(self) -> str:
+        return self.name
 
 
 class StepRun(models.Model):

@@ -20,7 +20,7 @@ from ingest.models import ScanSession
 from ingest.scanner import Area, FoundFile, ScanRules, Skipped, walk
 from library.models import Photo, Root
 
-_SCAN_LOCK = 0x4E1A
+SCAN_LOCK = 0x4E1A
 
 
 class RootRefused(Exception):  # noqa: N818 - a refusal the user can act on
@@ -158,14 +158,14 @@ def _walk(target: ScanTarget) -> Iterator[FoundFile | Skipped]:
 def _only_scan_of(root: Root) -> Iterator[None]:
     """Hold the scan of this root; sessions that are still open then were killed."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_lock(%s, %s)", [_SCAN_LOCK, root.pk])
+        cursor.execute("SELECT pg_advisory_lock(%s, %s)", [SCAN_LOCK, root.pk])
     try:
         for session in ScanSession.objects.filter(root=root, status=ScanSession.Status.RUNNING):
             _close(session, "The scan was interrupted; the next one went on from there.")
         yield
     finally:
         with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_unlock(%s, %s)", [_SCAN_LOCK, root.pk])
+            cursor.execute("SELECT pg_advisory_unlock(%s, %s)", [SCAN_LOCK, root.pk])
 
 
 def _close(session: ScanSession, message: str) -> None:

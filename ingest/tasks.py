@@ -89,9 +89,11 @@ def ensure_schedules() -> None:
 def nightly_scan() -> list[str]:
     """Scan every root that is watched: what the watch missed is found then. Returns how each scan ended."""
     from ingest.roots import ScanTarget, scan
+    from ingest.uploads import clean_up
 
     # The broker ends a task that runs too long; what is found until shortly before is kept.
     should_stop = _deadline(Conf.TIMEOUT - NIGHTLY_MARGIN_SECONDS)
+    clean_up()
     sessions = [scan(ScanTarget(root), should_stop=should_stop) for root in Root.objects.filter(watch=True)]
     wake_all()
     return [f"{session.root}: {session.status}" for session in sessions]

@@ -27,6 +27,7 @@ Tagger = Literal["zero_shot", "ram_plus"]
 TagLanguage = Literal["en", "zh"]
 Reader = Literal["rapidocr", "paddleocr"]
 FaceEngine = Literal["auto", "insightface", "yunet_sface", "dlib"]
+Uploads = Literal["members", "permitted", "off"]
 LogFormat = Literal["json", "console"]
 
 SECRETS = ("SECRET_KEY", "DATABASE_URL", "OWNER_PASSWORD")
@@ -120,6 +121,10 @@ class Environment:
     allowed_hosts: tuple[str, ...]
     csrf_trusted_origins: tuple[str, ...]
     https: bool
+    uploads: Uploads
+    upload_quota: int
+    upload_min_free: int
+    upload_keep_days: int
     host: str
     port: int
     time_zone: str
@@ -181,6 +186,10 @@ def read_environment(variables: Mapping[str, str], base_dir: Path) -> Environmen
         allowed_hosts=reader.words("ALLOWED_HOSTS", ("localhost", "127.0.0.1", "[::1]")),
         csrf_trusted_origins=_origins(reader),
         https=reader.boolean("HTTPS", default=False),
+        uploads=cast("Uploads", reader.choice("UPLOADS", "members", ("members", "permitted", "off"))),
+        upload_quota=reader.integer("UPLOAD_QUOTA", 0, 0, 10**18),
+        upload_min_free=reader.integer("UPLOAD_MIN_FREE", 2_000_000_000, 0, 10**18),
+        upload_keep_days=reader.integer("UPLOAD_KEEP_DAYS", 7, 1, 3650),
         host=reader.raw("HOST") or "127.0.0.1",
         port=reader.integer("PORT", 8000, 1, 65_535),
         time_zone=_time_zone(reader),

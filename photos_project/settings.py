@@ -83,6 +83,10 @@ HOST = ENVIRONMENT.host
 PORT = ENVIRONMENT.port
 DEBUG = ENVIRONMENT.debug
 SECRET_KEY = ENVIRONMENT.secret_key or data_folder.secret_key(DATA_DIR)
+UPLOADS = ENVIRONMENT.uploads
+UPLOAD_QUOTA = ENVIRONMENT.upload_quota
+UPLOAD_MIN_FREE = ENVIRONMENT.upload_min_free
+UPLOAD_KEEP_DAYS = ENVIRONMENT.upload_keep_days
 # This machine itself may always ask: health checks of containers do.
 ALLOWED_HOSTS = [*ENVIRONMENT.allowed_hosts, *({HOST, "localhost", "127.0.0.1"} - {"0.0.0.0", "::"})]  # noqa: S104
 CSRF_TRUSTED_ORIGINS = list(ENVIRONMENT.csrf_trusted_origins)

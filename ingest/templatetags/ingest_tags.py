@@ -7,9 +7,18 @@ from typing import Any
 from django import template
 
 from ingest.models import StepRun
+from ingest.uploads import accepted, may_upload
 from library.models import Photo
 
 register = template.Library()
+
+
+@register.inclusion_tag("ingest/_uploader.html", takes_context=True)
+def uploader(context: dict[str, Any]) -> dict[str, Any]:
+    """The way to add photos, for those who may."""
+    request = context["request"]
+    allowed = may_upload(request.user)
+    return {"allowed": allowed, "extensions": accepted(), "csrf_token": context.get("csrf_token")}
 
 
 @register.inclusion_tag("ingest/_photo_ledger.html")
