@@ -25,7 +25,7 @@ from django.views.decorators.http import require_http_methods
 from ingest import uploads as box
 from ingest.models import Upload
 from ingest.tasks import wake
-from ingest.uploads import Announced, UploadRefused
+from ingest.upload_rules import MOST_OPEN, Announced, UploadRefused, may_upload
 from library.access import photos_for
 from library.models import Photo
 
@@ -66,7 +66,7 @@ def page(request: HttpRequest) -> HttpResponse:
             wake("files")
             messages.success(request, f"{added} photo{'s' if added != 1 else ''} added.")
         return redirect("ingest:upload")
-    return render(request, "ingest/upload.html", {"allowed": box.may_upload(user)})
+    return render(request, "ingest/upload.html", {"allowed": may_upload(user)})
 
 
 def _take_whole(user: User, file: UploadedFile[Any]) -> Photo | None:
@@ -89,9 +89,9 @@ def uploads(request: HttpRequest) -> HttpResponse:
     user = cast(User, request.user)
     if request.method == "GET":
         open_ones = Upload.objects.filter(user=user, finished_at=None)
-        return JsonResponse({"uploads": [_state(upload) for upload in open_ones[: box.MOST_OPEN]]})
+        return JsonResponse({"uploads": [_state(upload) for upload in open_ones[:MOST_OPEN]]})
     announced = _announced(request)
-    if box.may_upload(user) and (known := box.known_photo(user, announced.sha256)):
+    if may_upload(user) and (known := box.known_photo(user, announced.sha256)):
         return JsonResponse({"known": True, "photo": reverse("library:photo", args=[known.pk])})
     upload = box.begin(user, announced)
     state = _state(upload) | {"chunk": CHUNK_BYTES}
@@ -114,7 +114,7 @@ def upload(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
 
 
 def _append(request: HttpRequest, upload: Upload) -> HttpResponse:
-    if not box.may_upload(upload.user):
+    if not may_upload(upload.user):
         raise UploadRefused(f"{upload.name}: you may not upload photos here any more.", 403)
     at = request.headers.get("Upload-Offset", "")
     if not (at.isascii() and at.isdigit() and len(at) < 19):

@@ -10,12 +10,9 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
-import re
-import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import timedelta
 from io import BufferedRandom
 from pathlib import Path
@@ -23,58 +20,22 @@ from pathlib import Path
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import connection, transaction
-from django.db.models import Sum
 from django.http import UnreadablePostError
 from django.utils import timezone
-from django.utils.formats import number_format
 
 from ingest import ledger
 from ingest.file_names import numbered, safe_name
 from ingest.models import Upload
 from ingest.roots import SCAN_LOCK
+from ingest.upload_rules import Announced, UploadRefused, check, check_room, root_path
 from library.access import photos_for
 from library.models import Photo, PhotoFile, Root
 from photos_project.logging import get_logger
-from vision.imaging.formats import extension_of
 
 logger = get_logger(__name__)
 ROOT_NAME = "Uploads"
-MOST_OPEN = 1000
 _PIECE = 1 << 20
 _MOST_NAMES = 10_000
-
-
-class UploadRefused(Exception):  # noqa: N818 - a refusal the user can act on
-    """A file that is not taken; the message names it and says why. ``status`` is the fitting one of HTTP."""
-
-    def __init__(self, message: str, status: int = 400) -> None:
-        super().__init__(message)
-        self.status = status
-
-
-@dataclass(frozen=True, slots=True)
-class Announced:
-    """What a browser says about a file before it sends it."""
-
-    name: str
-    size: int
-    sha256: str = ""
-    modified_ms: int = 0
-
-
-def may_upload(user: User) -> bool:
-    """Whether the setting, the user's permissions and the root of uploads allow it."""
-    if settings.UPLOADS == "off" or not user.is_authenticated:
-        return False
-    if settings.UPLOADS == "permitted" and not user.has_perm("ingest.add_upload"):
-        return False
-    root = Root.objects.filter(path=_root_path()).first()
-    return user.is_superuser or root is None or Root.objects.visible_to(user).filter(pk=root.pk).exists()
-
-
-def accepted() -> str:
-    """What a file picker offers: extensions, and every kind of picture for phones that know no extensions."""
-    return ",".join(["image/*", *(f".{extension}" for extension in settings.SUPPORTED_FORMATS)])
 
 
 def known_photo(user: User, sha256: str) -> Photo | None:
@@ -88,14 +49,14 @@ def known_photo(user: User, sha256: str) -> Photo | None:
 def begin(user: User, announced: Announced) -> Upload:
     """Make room for a file, or find what has arrived of it already. Raises UploadRefused."""
     name = safe_name(announced.name)
-    _check(user, name, announced)
+    check(user, name, announced)
     clean_up()
     wanted = Upload.objects.filter(user=user, finished_at=None, name=name, size=announced.size)
     for same in wanted.filter(modified_ms=announced.modified_ms):
         # A hash that only one side knows does not tell them apart; what arrives is hashed in the end.
         if not (same.sha256 and announced.sha256 and same.sha256 != announced.sha256):
             return _with_part(same)
-    _check_room(user, name, announced.size)
+    check_room(user, name, announced.size)
     upload = Upload.objects.create(
         user=user,
         name=name,
@@ -252,49 +213,14 @@ def clean_up() -> int:
 
 def uploads_root() -> Root:
     """The root of uploads; made with its folder at first use."""
-    path = _root_path()
+    path = root_path()
     os.makedirs(path, mode=0o750, exist_ok=True)  # noqa: PTH103 - bytes
     root, _ = Root.objects.get_or_create(path=path, defaults={"name": ROOT_NAME})
     return root
 
 
-def _root_path() -> bytes:
-    return os.fsencode(Path(settings.DATA_DIR).resolve() / "uploads")
-
-
 def _incoming() -> Path:
     return Path(settings.DATA_DIR).resolve() / "incoming"
-
-
-def _check(user: User, name: str, announced: Announced) -> None:
-    """Whether this file would be taken at all."""
-    if not may_upload(user):
-        raise UploadRefused(f"{name}: you may not upload photos here. Ask the owner of this library.", 403)
-    extension = extension_of(name)
-    if extension not in settings.SUPPORTED_FORMATS:
-        kind = f".{extension}" if extension else "without an extension"
-        raise UploadRefused(f"{name}: files {kind} are no pictures that this library takes.", 415)
-    if announced.size <= 0:
-        raise UploadRefused(f"{name} is empty.")
-    if announced.size > settings.MAX_FILE_SIZE:
-        most = number_format(settings.MAX_FILE_SIZE // 1_000_000, use_l10n=True, force_grouping=True)
-        raise UploadRefused(f"{name} is larger than the {most} MB that are allowed.", 413)
-    if announced.sha256 and not re.fullmatch(r"[0-9a-f]{64}", announced.sha256):
-        raise UploadRefused(f"{name}: this is no SHA-256.")
-
-
-def _check_room(user: User, name: str, size: int) -> None:
-    """Whether it fits: into the user's quota, and on the disk beside everything that is on its way."""
-    mine = Upload.objects.filter(user=user)
-    if mine.filter(finished_at=None).count() >= MOST_OPEN:
-        raise UploadRefused(f"{name}: {MOST_OPEN} uploads wait to be finished. Go on with these first.", 429)
-    used = mine.aggregate(sum=Sum("size"))["sum"] or 0
-    if settings.UPLOAD_QUOTA and used + size > settings.UPLOAD_QUOTA:
-        raise UploadRefused(f"{name} does not fit: you have used up what you may upload.", 413)
-    announced = Upload.objects.filter(finished_at=None).aggregate(sum=Sum("size"))["sum"] or 0
-    free = shutil.disk_usage(settings.DATA_DIR).free
-    if free - announced - size < settings.UPLOAD_MIN_FREE:
-        raise UploadRefused(f"{name} does not fit: the disk of this library is nearly full.", 507)
 
 
 def _plausible_time(modified_ms: int) -> float:

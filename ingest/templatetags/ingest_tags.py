@@ -7,7 +7,7 @@ from typing import Any
 from django import template
 
 from ingest.models import StepRun
-from ingest.uploads import accepted, may_upload
+from ingest.upload_rules import accepted, may_upload
 from library.models import Photo
 
 register = template.Library()

@@ -49,7 +49,7 @@ class Album:
         os.utime(path, ns=(self._clock, self._clock))
         return path
 
-    def scan(self, subfolder: str = "", *, priority: str = "normal", **options: bool) -> ScanSession:
+    def scan(self, subfolder: str = "", *, priority: str = "normal", **options: Any) -> ScanSession:
         target = register_folder(str(self.folder / subfolder))
         return scan(target, priority=PRIORITIES[priority], **options)
 
