@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('library', '0002_vectors_inline'),
+        ('library', '0009_screenshots_and_bursts'),
     ]
 
     operations = [

@@ -9,8 +9,8 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('ingest', '0002_partial_scans'),
-        ('library', '0003_watched_files'),
+        ('ingest', '0004_partial_scans'),
+        ('library', '0010_watched_files'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
