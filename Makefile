@@ -45,7 +45,7 @@ test: .venv/.installed-dev ## Run the whole test suite
 	$(BIN)/python -m pytest -n auto
 
 test-engines: .venv-engines/.installed ## Run the tests that need the heavy engines, in a venv of their own
-	.venv-engines/bin/python -m pytest -n auto vision ingest
+	.venv-engines/bin/python -m pytest -n auto -m extra vision ingest
 
 check: .venv/.installed-dev ## Lint, types, import rules, migrations, Django's own checks for production
 	$(BIN)/ruff check .

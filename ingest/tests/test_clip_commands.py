@@ -82,6 +82,7 @@ def test_export_without_its_packages(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.extra
 def test_export_prints_the_distance(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     pytest.importorskip("torch", reason="torch is not installed (the extra openclip)")
     pytest.importorskip("safetensors", reason="safetensors is not installed (the extra openclip)")

@@ -18,7 +18,10 @@ from vision.tests.face_models import build_pack, damage, expected_box, expected_
 
 pytest.importorskip("insightface", reason="the package insightface (an extra) is not installed")
 # The package calls a function of scikit-image that has a successor.
-pytestmark = pytest.mark.filterwarnings("ignore:`estimate` is deprecated:FutureWarning")
+pytestmark = [
+    pytest.mark.extra,
+    pytest.mark.filterwarnings("ignore:`estimate` is deprecated:FutureWarning"),
+]
 
 YAW, PITCH, ROLL = 25.0, -10.0, 0.0
 

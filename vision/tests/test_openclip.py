@@ -46,6 +46,7 @@ try:
 except ImportError as missing:
     pytest.skip(f"open-clip-torch is not usable here: {missing}", allow_module_level=True)
 
+pytestmark = pytest.mark.extra
 TEXTS = ["a photo of a cat", "The Sea, in Winter!", "übergroße Straße", "it’s a “dog”", ""]
 
 

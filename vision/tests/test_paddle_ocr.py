@@ -25,6 +25,9 @@ if find_spec("paddleocr") is None:
     pytest.skip("paddleocr is not installed", allow_module_level=True)
 
 
+pytestmark = pytest.mark.extra
+
+
 @pytest.fixture(scope="module")
 def reader(tmp_path_factory: pytest.TempPathFactory) -> TextReader:
     folder = read_as_onnx(tmp_path_factory.mktemp("models"), orientation=True)

@@ -42,6 +42,8 @@ from vision.taggers.ram_plus_network import (  # noqa: E402
     split_windows,
 )
 
+pytestmark = pytest.mark.extra
+
 #: Logits of the small network, taken when the full-size one agreed with the reference within 1e-5.
 SMALL_LOGITS = (
     (-0.134482, 0.456523, 0.350358, 0.178261, 0.636899, -0.582927),

@@ -28,6 +28,9 @@ transformers = pytest.importorskip(
 pretend_torchvision()
 
 
+pytestmark = pytest.mark.extra
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return build_describer_folder(tmp_path_factory.mktemp("describer") / "tiny")
