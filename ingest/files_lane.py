@@ -84,8 +84,7 @@ class FilesLane:
         ids = self._hands.claim(Photo.FILES_LANE_STATES, PHOTOS_A_THREAD * self._threads)
         if not ids:
             return None
-        pending = Photo.objects.filter(pk__in=ids, state=Photo.State.PENDING)
-        pending.update(state=Photo.State.PREPROCESSING)
+        ledger.begin(ids)
         return _Batch(ids, [pool.submit(read, source) for source in _sources(ids)])
 
     def _run_batch(self, batch: _Batch, pool: ThreadPoolExecutor) -> int:
@@ -172,7 +171,7 @@ def enter(worker: Worker, reads: Sequence[ReadFile], results: Mapping[int, Prepr
     borrow_offsets(photo_ids=list(outcome.results))
     reapply_corrections(photo_ids=list(outcome.results))
     ledger.enter(outcome, held)
-    ledger.move(held.values(), entry.next_states, milliseconds=outcome.milliseconds)
+    ledger.move(held.values(), entry.next_states, outcome=outcome)
     Photo.objects.filter(pk__in=held).update(lease_until=None, leased_by="")
     if entry.regrouped:
         regroup(photo_ids=entry.regrouped)

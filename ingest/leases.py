@@ -20,9 +20,10 @@ import psutil
 from django.conf import settings
 from django.db import Error as DatabaseProblem
 from django.db import InterfaceError, OperationalError, transaction
-from django.db.models import F, Q
+from django.db.models import Q
 from django.utils import timezone
 
+from ingest import losses
 from library.models import Photo
 from photos_project.logging import get_logger
 
@@ -136,19 +137,21 @@ class Hands:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         lost: set[int] = set()
+        why = ""
         if isinstance(error, Exception) and not isinstance(error, self._OUTAGES):
             lost = self._taken_up
+            why = f"{type(error).__name__}: {error}"
         with suppress(*((DatabaseProblem,) if error else ())):
-            _lose(self._worker, lost)
+            _lose(self._worker, lost, why)
             release(self._worker, sorted(self._claimed - lost))
         self._claimed.clear()
         self._taken_up = set()
         self._suspect = False
 
 
-def _lose(worker: Worker, photo_ids: Collection[int]) -> None:
+def _lose(worker: Worker, photo_ids: Collection[int], why: str) -> None:
     held = Photo.objects.filter(pk__in=photo_ids, leased_by=worker.name)
-    if held.update(lease_until=None, leased_by="", lost_leases=F("lost_leases") + 1):
+    if losses.lose(held, broke_off=why):
         _set_aside()
 
 
@@ -161,7 +164,7 @@ def recover() -> int:
     held = Photo.objects.filter(lease_until__isnull=False)
     dead = [name for name in held.values_list("leased_by", flat=True).distinct() if is_dead(name)]
     lost = Q(leased_by__in=dead) | Q(lease_until__lt=timezone.now())
-    freed = held.filter(lost).update(lease_until=None, leased_by="", lost_leases=F("lost_leases") + 1)
+    freed = losses.lose(held.filter(lost), dead=dead)
     if freed:
         logger.warning("leases.recovered", photos=freed, dead_workers=dead)
         _set_aside()
@@ -173,7 +176,7 @@ def _set_aside() -> None:
     for pk, state in poisoned.values_list("pk", "state"):
         message = (
             f"The worker died or broke off {MOST_LOST_LEASES} times during {state}; the photo was set aside. "
-            "Retry it in /admin once the cause is known."
+            "Its story is on the page Failures; retry it there once the cause is known."
         )
         Photo.objects.filter(pk=pk, state=state).update(state=Photo.State.FAILED, error_message=message)
         logger.error("photo.set_aside", photo=pk, state=state)

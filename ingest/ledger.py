@@ -12,9 +12,10 @@ from django.db import connection, transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
-from ingest import states
+from ingest import states, tallies
 from ingest.leases import Worker
 from ingest.models import StepRun
+from ingest.reasons import normalise
 from library.models import Photo
 from photos_project.logging import get_logger
 from search.indexing import index_photos
@@ -24,7 +25,7 @@ _BOOKS_LOCK = 0x4E1A_0001
 #: Stands between an engine and what it was asked for beyond its usual result: whoever has the extra has the
 #: usual result, too, and is not stale when the extra is not asked for any more.
 EXTRA = " +"
-_STEP_FIELDS = ["engine", "status", "attempts", "milliseconds", "error", "updated_at"]
+_STEP_FIELDS = ["engine", "status", "attempts", "milliseconds", "error", "reason", "updated_at"]
 
 
 @dataclass(slots=True)
@@ -42,6 +43,10 @@ class StepOutcome:
     def photo_ids(self) -> list[int]:
         """Everything that was decided about."""
         return [*self.results, *self.errors, *self.skipped]
+
+    def __contains__(self, photo_id: int) -> bool:
+        """Whether it was decided about this photo."""
+        return photo_id in self.results or photo_id in self.errors or photo_id in self.skipped
 
 
 def lock_books() -> None:
@@ -77,7 +82,7 @@ def record(
         save(results)
     enter(outcome, held)
     onward = {pk: states.later(held[pk].state, after) for pk, after in next_states.items() if pk in held}
-    move(held.values(), onward, milliseconds=outcome.milliseconds)
+    move(held.values(), onward, outcome=outcome)
 
 
 def enter(outcome: StepOutcome, held: Mapping[int, Photo]) -> None:
@@ -95,11 +100,13 @@ def enter(outcome: StepOutcome, held: Mapping[int, Photo]) -> None:
             attempts=before.get(pk, 0) + 1,
             milliseconds=outcome.milliseconds.get(pk, 0),
             error=outcome.errors.get(pk) or outcome.skipped.get(pk, ""),
+            reason=normalise(outcome.errors.get(pk, "")),
             updated_at=now,
         )
         for pk in outcome.photo_ids
         if pk in held
     ]
+    tallies.count(rows)
     StepRun.objects.bulk_create(
         rows, update_conflicts=True, unique_fields=["photo", "step"], update_fields=_STEP_FIELDS
     )
@@ -115,26 +122,44 @@ def move(
     photos: Iterable[Photo],
     next_states: Mapping[int, Photo.State],
     *,
-    milliseconds: Mapping[int, int] | None = None,
+    outcome: StepOutcome | None = None,
 ) -> None:
-    """Move locked photos to their next states, renew their leases, forget earlier lost ones."""
+    """Move locked photos to their next states, renew their leases, forget earlier lost ones.
+
+    ``outcome``: the step after which they move.
+    """
     by_state: dict[Photo.State, list[int]] = {}
     for photo in photos:
         after = next_states.get(photo.pk, photo.state)
         states.check(photo.state, after)
         by_state.setdefault(Photo.State(after), []).append(photo.pk)
-        logger.info(
-            "photo.state",
-            photo=photo.pk,
-            before=photo.state,
-            after=str(after),
-            milliseconds=(milliseconds or {}).get(photo.pk),
-        )
+        tell(photo.pk, photo.state, after, outcome)
     until = timezone.now() + timedelta(seconds=settings.LEASE_SECONDS)
     for state, ids in by_state.items():
         Photo.objects.filter(pk__in=ids).update(
             state=state, lease_until=until, lost_leases=0, updated_at=timezone.now()
         )
+
+
+def tell(photo_id: int, before: str, after: str, outcome: StepOutcome | None = None) -> None:
+    """The log line of a transition: with the step that was run, its engine, status and milliseconds."""
+    fields: dict[str, Any] = {"photo": photo_id, "before": str(before), "after": str(after)}
+    if outcome and photo_id in outcome:
+        skipped = photo_id in outcome.skipped
+        fields["step"] = outcome.step.value
+        fields["engine"] = None if skipped else outcome.engine
+        fields["status"] = _status(outcome, photo_id).value
+        fields["milliseconds"] = outcome.milliseconds.get(photo_id)
+    logger.info("photo.state", **fields)
+
+
+def begin(photo_ids: Sequence[int]) -> None:
+    """Claimed photos that wait for the files lane are being read now."""
+    pending = Photo.objects.filter(pk__in=photo_ids, state=Photo.State.PENDING)
+    begun = list(pending.values_list("pk", flat=True))
+    Photo.objects.filter(pk__in=begun).update(state=Photo.State.PREPROCESSING)
+    for pk in begun:
+        tell(pk, Photo.State.PENDING, Photo.State.PREPROCESSING)
 
 
 @transaction.atomic
@@ -205,6 +230,8 @@ def take_up_again(
         leased_by=worker.name,
         updated_at=now,
     )
+    for pk, was in before.items():
+        tell(pk, was, state)
     return before
 
 
@@ -222,15 +249,17 @@ def reopen_stale(engines: Mapping[StepRun.Step, tuple[Photo.State, str | None]])
         stale = without(finished, step, engine)
         if state == Photo.State.PENDING:
             stale = stale.filter(missing_since__isnull=True)  # there is nothing to be read
-        opened += stale.update(state=state, updated_at=timezone.now())
-    if opened:
-        logger.info("ledger.reopened", photos=opened)
+        found = stale.update(state=state, updated_at=timezone.now())
+        if found:  # one line for all: a new model opens the whole library
+            logger.info("ledger.reopened", photos=found, after=str(state), step=step.value, engine=engine)
+        opened += found
     return opened
 
 
 @transaction.atomic
 def retry(runs: QuerySet[StepRun]) -> int:
     """Run these entries of the ledger again. Returns the number of photos opened."""
+    lock_books()
     chosen = list(runs.order_by().values_list("pk", "photo_id"))
     StepRun.objects.filter(pk__in=[pk for pk, _ in chosen]).update(status=StepRun.Status.PENDING)
     return _open(Photo.objects.filter(pk__in={photo for _, photo in chosen}))
@@ -239,6 +268,7 @@ def retry(runs: QuerySet[StepRun]) -> int:
 @transaction.atomic
 def retry_photos(photos: QuerySet[Photo]) -> int:
     """Run again what failed of these photos; also those that were set aside. Returns how many were opened."""
+    lock_books()
     ids = list(photos.order_by().values_list("pk", flat=True))
     failed = StepRun.objects.filter(photo_id__in=ids, status=StepRun.Status.FAILED)
     failed.update(status=StepRun.Status.PENDING)
@@ -249,7 +279,15 @@ def _open(photos: QuerySet[Photo]) -> int:
     """Send finished photos to the first step that is to be run."""
     waiting = StepRun.objects.filter(photo=OuterRef("pk"), status=StepRun.Status.PENDING)
     unread = Q(renditions_at__isnull=True) | Q(Exists(waiting.filter(step=StepRun.Step.PREPROCESSING)))
-    fresh = {"error_message": "", "lost_leases": 0, "updated_at": timezone.now()}
     finished = photos.filter(state__in=states.FINAL)
-    restarted = finished.filter(unread).update(state=Photo.State.PENDING, **fresh)
-    return restarted + finished.update(state=Photo.State.PROCESSING_OBJECTS, **fresh)
+    before = dict(finished.order_by("pk").select_for_update(of=("self",)).values_list("pk", "state"))
+    restarted = set(finished.filter(unread, pk__in=before).values_list("pk", flat=True))
+    fresh = {"error_message": "", "lost_leases": 0, "updated_at": timezone.now()}
+    for state, ids in (
+        (Photo.State.PENDING, restarted),
+        (Photo.State.PROCESSING_OBJECTS, before.keys() - restarted),
+    ):
+        Photo.objects.filter(pk__in=ids).update(state=state, **fresh)
+        for pk in sorted(ids):
+            tell(pk, before[pk], state)
+    return len(before)

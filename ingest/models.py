@@ -6,6 +6,7 @@ import uuid
 
 from django.conf import settings
 from django.db import models
+from django.db.models import Q
 
 from library.models import Photo, Root
 
@@ -118,6 +119,9 @@ class StepRun(models.Model):
     attempts = models.PositiveSmallIntegerField(default=0)
     milliseconds = models.PositiveIntegerField(default=0, help_text="The photo's share of its batch.")
     error = models.TextField(blank=True)
+    reason = models.CharField(
+        max_length=200, blank=True, help_text="The class of the error; see ingest.reasons."
+    )
     updated_at = models.DateTimeField(auto_now=True)
 
     class Meta:
@@ -125,8 +129,70 @@ class StepRun(models.Model):
         indexes = (
             models.Index(fields=("step", "engine", "status"), name="step_run_engine"),
             models.Index(fields=("status", "step"), name="step_run_status"),
+            # Failures are counted and listed by their class from this index alone.
+            models.Index(
+                fields=("step", "reason", "id"), condition=Q(status="failed"), name="step_run_failures"
+            ),
         )
         ordering = ("photo", "pk")
 
     def __str__(self) -> str:
         return f"{self.step} of photo {self.photo_id}: {self.status}"
+
+
+class StepTally(models.Model):
+    """How often a step ended how with an engine, counted while it happens: reading the ledger takes seconds.
+
+    Every run counts, so a photo that was tried three times counts three times; nothing is ever taken back.
+    """
+
+    step = models.CharField(max_length=16, choices=StepRun.Step)
+    engine = models.CharField(max_length=300, blank=True, help_text="Empty when no engine was there.")
+    status = models.CharField(max_length=8, choices=StepRun.Status)
+    runs = models.PositiveBigIntegerField(default=0)
+    milliseconds = models.PositiveBigIntegerField(default=0)
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(fields=("step", "engine", "status"), name="step_tally_unique"),
+        )
+        ordering = ("step", "engine", "status")
+
+    def __str__(self) -> str:
+        return f"{self.step} by {self.engine}: {self.runs} {self.status}"
+
+
+class LostLease(models.Model):
+    """A photo was lost by the worker that held it: a chapter of the story of a photo that kills workers."""
+
+    class Cause(models.TextChoices):
+        """What became of the worker."""
+
+        DIED = "died", "died"
+        RAN_OUT = "ran_out", "was not heard of until its lease ran out"
+        BROKE_OFF = "broke_off", "broke off"
+
+    photo = models.ForeignKey(Photo, on_delete=models.CASCADE, related_name="losses")
+    worker = models.CharField(max_length=120, help_text="Host, process and its start.")
+    state = models.CharField(max_length=24, choices=Photo.State, help_text="What was being done.")
+    cause = models.CharField(max_length=9, choices=Cause)
+    message = models.TextField(blank=True)
+    beside = models.PositiveIntegerField(default=0, help_text="How many other photos it held and lost.")
+    at = models.DateTimeField()
+
+    class Meta:
+        indexes = (models.Index(fields=("at",), name="lost_lease_at"),)
+        ordering = ("photo", "pk")
+
+    def __str__(self) -> str:
+        return f"{self.worker} {self.get_cause_display()} with photo {self.photo_id}"
+
+    @property
+    def host(self) -> str:
+        """The machine the worker ran on."""
+        return self.worker.rsplit(":", 2)[0]
+
+    @property
+    def process(self) -> str:
+        """The worker's process number."""
+        return self.worker.rsplit(":", 2)[-2] if self.worker.count(":") >= 2 else ""

@@ -197,6 +197,9 @@ class Photo(models.Model):
                 condition=~Q(camera_model=""),
                 name="photo_by_camera",
             ),
+            models.Index(
+                fields=("id",), condition=Q(state="failed", lost_leases__gte=3), name="photo_set_aside"
+            ),
         )
 
     def __str__(self) -> str:
