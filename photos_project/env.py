@@ -30,7 +30,7 @@ FaceEngine = Literal["auto", "insightface", "yunet_sface", "dlib"]
 Uploads = Literal["members", "permitted", "off"]
 LogFormat = Literal["json", "console"]
 
-SECRETS = ("SECRET_KEY", "DATABASE_URL", "OWNER_PASSWORD")
+SECRETS = ("SECRET_KEY", "DATABASE_URL", "OWNER_PASSWORD", "METRICS_TOKEN")
 """Variables that may be given as ``<NAME>_FILE``: the path of a file that holds the value."""
 
 PICTURE_FORMATS = (
@@ -133,6 +133,7 @@ class Environment:
     log_format: LogFormat
     owner_username: str
     owner_password: str | None
+    metrics_token: str | None
 
 
 def _default_workers() -> int:
@@ -198,6 +199,7 @@ def read_environment(variables: Mapping[str, str], base_dir: Path) -> Environmen
         log_format=cast("LogFormat", reader.choice("LOG_FORMAT", "json", ("json", "console"))),
         owner_username=reader.raw("OWNER_USERNAME") or "owner",
         owner_password=reader.secret("OWNER_PASSWORD"),
+        metrics_token=reader.secret("METRICS_TOKEN"),
     )
     _hold_together(reader, environment)
     reader.stop_if_wrong()

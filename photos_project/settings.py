@@ -76,6 +76,7 @@ NIGHTLY_SCAN_HOUR = ENVIRONMENT.nightly_scan_hour
 
 OWNER_USERNAME = ENVIRONMENT.owner_username
 OWNER_PASSWORD = ENVIRONMENT.owner_password
+METRICS_TOKEN = ENVIRONMENT.metrics_token
 
 # --- Web ---------------------------------------------------------------------------------------------------
 
@@ -164,7 +165,7 @@ if HTTPS:
     # A reverse proxy ends TLS; it must set this header itself and drop the client's (ours in Caddyfile does).
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
     SECURE_SSL_REDIRECT = True
-    SECURE_REDIRECT_EXEMPT = [r"^health$"]
+    SECURE_REDIRECT_EXEMPT = [r"^health$", r"^metrics$"]  # machines ask past the proxy
     # For this host only: what else a family's domain serves, and for how long, is not ours to decide.
     SECURE_HSTS_SECONDS = 60 * 60 * 24 * 30
     SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
