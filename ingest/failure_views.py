@@ -45,8 +45,10 @@ def failures(request: HttpRequest) -> HttpResponse:
         return render(
             request, "ingest/failure_class.html", _one_class(step, reason, request.GET.get("after", ""))
         )
+    order = [known.value for known in StepRun.Step]
     context = {
-        "classes": classes(),
+        # By step in the order of the pipeline; within a step the largest stay first.
+        "classes": sorted(classes(), key=lambda found: order.index(found.step)),
         "most": MOST_CLASSES,
         "stories": stories(STORIES_SHOWN),
         "set_aside": set_aside().count(),

@@ -65,5 +65,6 @@ def queues() -> list[Queue]:
 
 def photos_by_state() -> dict[str, int]:
     """Every state with its number of photos, also those without any."""
-    counts = dict(Photo.objects.order_by().values_list("state").annotate(n=Count("pk")))
+    # Rows, not keys: the keys are not in the index of the states.
+    counts = dict(Photo.objects.order_by().values_list("state").annotate(n=Count("*")))
     return {state.value: counts.get(state.value, 0) for state in Photo.State}

@@ -77,7 +77,7 @@ def test_failures_are_grouped_by_step_and_reason(owner_client: Client) -> None:
     assert "OSError: page &lt;number&gt; of &lt;path&gt;" in html
     assert '<span class="badge bad number">3</span>' in html
     assert "<b>bold" not in html
-    assert html.index('id="step-hash"') < html.index('id="step-ocr"')
+    assert html.index('id="step-ocr"') < html.index('id="step-hash"')
 
 
 def test_one_class_lists_its_photos_page_by_page(
