@@ -15,7 +15,7 @@ from django.urls import URLPattern, path, reverse
 from ingest import tasks
 from ingest.failures import classes, failed_runs
 from ingest.models import LostLease, ScanSession, StepRun, StepTally
-from ingest.retrying import By, Opened, ReprocessRefused, reprocess, retry_photos, retry_runs
+from ingest.retrying import AT_ONCE, By, Opened, ReprocessRefused, reprocess, retry_photos, retry_runs
 from library.admin import PhotoAdminBase, ReadOnlyAdmin, TabularInline
 from library.forms import TimeActionForm
 from library.models import Photo
@@ -79,7 +79,10 @@ class PhotoAdmin(PhotoAdminBase):
             return
         chosen = {"selection": "admin", "ids": _few(queryset)}
         try:
-            _tell(request, reprocess(photos=queryset, steps=[step], by=_by(request), chosen=chosen))
+            _tell(
+                request,
+                reprocess(photos=queryset, steps=[step], by=_by(request), most=AT_ONCE, chosen=chosen),
+            )
         except ReprocessRefused as refused:
             messages.error(request, str(refused))
 
@@ -87,7 +90,7 @@ class PhotoAdmin(PhotoAdminBase):
     def run_again(self, request: HttpRequest, queryset: QuerySet[Photo]) -> None:
         """Open the chosen photos again."""
         chosen = {"selection": "admin", "ids": _few(queryset)}
-        _tell(request, retry_photos(photos=queryset, by=_by(request), chosen=chosen))
+        _tell(request, retry_photos(photos=queryset, by=_by(request), most=AT_ONCE, chosen=chosen))
 
 
 @admin.register(StepRun)
@@ -104,7 +107,7 @@ class StepRunAdmin(ReadOnlyAdmin[StepRun]):
     def run_again(self, request: HttpRequest, queryset: QuerySet[StepRun]) -> None:
         """Open the photos of the chosen steps again."""
         chosen = {"selection": "admin", "ids": _few(queryset)}
-        _tell(request, retry_runs(runs=queryset, by=_by(request), chosen=chosen))
+        _tell(request, retry_runs(runs=queryset, by=_by(request), most=AT_ONCE, chosen=chosen))
 
     def get_urls(self) -> list[URLPattern]:
         """With the failures by class."""
@@ -117,7 +120,10 @@ class StepRunAdmin(ReadOnlyAdmin[StepRun]):
             raise PermissionDenied
         if request.method == "POST":
             chosen = {name: request.POST.get(name, "").replace("\0", "") for name in ("step", "reason")}
-            _tell(request, retry_runs(runs=failed_runs().filter(**chosen), by=_by(request), chosen=chosen))
+            _tell(
+                request,
+                retry_runs(runs=failed_runs().filter(**chosen), by=_by(request), most=AT_ONCE, chosen=chosen),
+            )
             return HttpResponseRedirect(reverse("admin:ingest_steprun_failures"))
         context = {
             **self.admin_site.each_context(request),

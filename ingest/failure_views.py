@@ -16,7 +16,7 @@ from django.views.decorators.http import require_POST, require_safe
 from ingest import figures, reports, tallies, tasks
 from ingest.failures import MOST_CLASSES, chosen_runs, classes, failed_runs, set_aside, stories
 from ingest.models import StepRun
-from ingest.retrying import By, Opened, retry_photos, retry_runs
+from ingest.retrying import AT_ONCE, By, Opened, retry_photos, retry_runs
 
 PAGE = 50
 STORIES_SHOWN = 50
@@ -52,7 +52,6 @@ def failures(request: HttpRequest) -> HttpResponse:
         "most": MOST_CLASSES,
         "stories": stories(STORIES_SHOWN),
         "set_aside": set_aside().count(),
-        "failed": failed_runs().count(),
     }
     return render(request, "ingest/failures.html", context)
 
@@ -93,16 +92,16 @@ def _retry(request: HttpRequest) -> Opened | None:
     scope, number, step = form.get("scope", ""), form.get("photo", ""), form.get("step", "")
     photo = int(number) if number.isascii() and number.isdigit() and len(number) < 19 else None
     if scope == "all":
-        return retry_runs(runs=failed_runs(), by=by, chosen={"scope": "all"})
+        return retry_runs(runs=failed_runs(), by=by, most=AT_ONCE, chosen={"scope": "all"})
     if scope == "class" and step in StepRun.Step.values:
         reason = _clean(form.get("reason", ""))
         runs = failed_runs().filter(step=step, reason=reason)
-        return retry_runs(runs=runs, by=by, chosen={"step": step, "reason": reason})
+        return retry_runs(runs=runs, by=by, most=AT_ONCE, chosen={"step": step, "reason": reason})
     if scope == "photo" and photo is not None:
-        return retry_runs(runs=chosen_runs(photo=photo), by=by, chosen={"photo": photo})
+        return retry_runs(runs=chosen_runs(photo=photo), by=by, most=AT_ONCE, chosen={"photo": photo})
     if scope == "set aside":
         chosen = set_aside() if photo is None else set_aside().filter(pk=photo)
-        return retry_photos(photos=chosen, by=by, chosen={"photo": photo})
+        return retry_photos(photos=chosen, by=by, most=AT_ONCE, chosen={"photo": photo})
     return None
 
 

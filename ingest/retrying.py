@@ -7,9 +7,10 @@ opened stays opened when it is broken off.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+import psutil
 from django.db import transaction
 from django.db.models import QuerySet
 
@@ -24,6 +25,8 @@ from vision.errors import EngineUnavailable
 
 logger = get_logger(__name__)
 CHUNK = 2000
+#: Pages open about so many at once: some seconds. Commands know no limit.
+AT_ONCE = 20_000
 
 
 class ReprocessRefused(Exception):  # noqa: N818 - an answer to a person
@@ -32,11 +35,15 @@ class ReprocessRefused(Exception):  # noqa: N818 - an answer to a person
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """``entries`` of the ledger run again; ``photos`` were opened for that, others are ``under_way``."""
+    """``entries`` of the ledger run again; ``photos`` were opened for that, others are ``under_way``.
+
+    ``more``: as many as were asked for at once were opened, and some are left.
+    """
 
     entries: int = 0
     photos: int = 0
     under_way: int = 0
+    more: bool = False
 
     @property
     def sentence(self) -> str:
@@ -48,7 +55,8 @@ class Opened:
             parts.append(_count(self.entries, "step") + " to be run again")
         if self.under_way:
             parts.append(f"{self.under_way:,} under way already")
-        return ", ".join(parts) + "."
+        rest = " More are left: do the same again, or use the command." if self.more else ""
+        return ", ".join(parts) + "." + rest
 
     def plus(self, entries: int, photos: int, under_way: int) -> Opened:
         """With one more chunk."""
@@ -65,10 +73,23 @@ class By:
 
     actor_id: int | None
     door: str
+    account: str = ""
+
+    @classmethod
+    def command(cls) -> By:
+        """Somebody at a terminal: an account of the machine, not of Heirloom."""
+        return cls(None, "command", psutil.Process().username())
+
+    def as_data(self) -> dict[str, str]:
+        """For the event."""
+        return {"by": self.door, **({"account": self.account} if self.account else {})}
 
 
-def retry_runs(*, runs: QuerySet[StepRun], by: By, chosen: dict[str, Any]) -> Opened:
-    """Run these entries of the ledger again; ``chosen`` says in the audit how they were chosen."""
+def retry_runs(*, runs: QuerySet[StepRun], by: By, chosen: dict[str, Any], most: int | None = None) -> Opened:
+    """Run these entries of the ledger again; ``chosen`` says in the audit how they were chosen.
+
+    ``most``: a page that somebody waits for opens no more than about so many at once.
+    """
 
     def retry_chunk(ids: Sequence[int]) -> tuple[int, int, int]:
         chunk = StepRun.objects.filter(pk__in=ids)
@@ -76,17 +97,19 @@ def retry_runs(*, runs: QuerySet[StepRun], by: By, chosen: dict[str, Any]) -> Op
         under_way = photos.exclude(state__in=states.FINAL).count()
         return len(ids), ledger.retry(chunk), under_way
 
-    return _in_chunks("retry", runs, retry_chunk, by, chosen)
+    return _in_chunks("retry", runs, retry_chunk, by, chosen, most)
 
 
-def retry_photos(*, photos: QuerySet[Photo], by: By, chosen: dict[str, Any]) -> Opened:
+def retry_photos(
+    *, photos: QuerySet[Photo], by: By, chosen: dict[str, Any], most: int | None = None
+) -> Opened:
     """Run again what failed of these photos; also those that were set aside, whose stories are kept."""
 
     def retry_chunk(ids: Sequence[int]) -> tuple[int, int, int]:
         failed = StepRun.objects.filter(photo_id__in=ids, status=StepRun.Status.FAILED).count()
         return failed, ledger.retry_photos(Photo.objects.filter(pk__in=ids)), 0
 
-    return _in_chunks("retry photos", photos, retry_chunk, by, chosen)
+    return _in_chunks("retry photos", photos, retry_chunk, by, chosen, most)
 
 
 def reprocessable(photos: QuerySet[Photo], steps: Sequence[str]) -> QuerySet[Photo]:
@@ -112,7 +135,14 @@ def check_steps(steps: Sequence[str]) -> None:
                 raise ReprocessRefused(f"{step.name.value} cannot be run here: {error}") from error
 
 
-def reprocess(*, photos: QuerySet[Photo], steps: Sequence[str], by: By, chosen: dict[str, Any]) -> Opened:
+def reprocess(
+    *,
+    photos: QuerySet[Photo],
+    steps: Sequence[str],
+    by: By,
+    chosen: dict[str, Any],
+    most: int | None = None,
+) -> Opened:
     """Run these steps of the photos again, also where they went well. Raises ReprocessRefused.
 
     A photo that has no entry for a step is due for it anyway. With ``embeddings`` the stored vectors of
@@ -130,7 +160,7 @@ def reprocess(*, photos: QuerySet[Photo], steps: Sequence[str], by: By, chosen: 
         return runs.count(), ledger.retry(runs), under_way
 
     chosen = {"steps": list(steps), **chosen}
-    return _in_chunks("reprocess", reprocessable(photos, steps), open_chunk, by, chosen)
+    return _in_chunks("reprocess", reprocessable(photos, steps), open_chunk, by, chosen, most)
 
 
 def _forget_vectors(photo_ids: Sequence[int]) -> None:
@@ -148,6 +178,7 @@ def _in_chunks(
     open_chunk: Callable[[Sequence[int]], tuple[int, int, int]],
     by: By,
     chosen: dict[str, Any],
+    most: int | None = None,
 ) -> Opened:
     """Open chunk after chunk by primary key; the event grows with each, in the same transaction."""
     opened, last, event = Opened(), 0, None
@@ -158,7 +189,8 @@ def _in_chunks(
                 break
             opened = opened.plus(*open_chunk(ids))
             last = ids[-1]
-            after = {**asdict(opened), "by": by.door}
+            after = {"entries": opened.entries, "photos": opened.photos, "under_way": opened.under_way}
+            after |= by.as_data()
             if event is None:
                 event = AuditEvent.objects.create(
                     actor_id=by.actor_id,
@@ -170,5 +202,8 @@ def _in_chunks(
                 )
             else:
                 AuditEvent.objects.filter(pk=event.pk).update(after=after)
+        if most is not None and opened.entries >= most:
+            opened = replace(opened, more=rows.filter(pk__gt=last).exists())
+            break
     logger.info("ledger.retried", action=action, door=by.door, chosen=chosen, **asdict(opened))
     return opened

@@ -6,6 +6,7 @@ import io
 import json
 from typing import Any
 
+import psutil
 import pytest
 from django.core.management import CommandError, call_command
 from django_q.models import OrmQ
@@ -89,6 +90,8 @@ def test_a_class_is_run_again_and_nothing_else(taken_in: Album, engines: Engines
     assert set(attempts.values()) == {1}
     event = AuditEvent.objects.get(action="retry")
     assert (event.actor_id, event.before["step"]) == (None, "ocr")
+    account = event.after.pop("account")
+    assert account == psutil.Process().username()
     assert event.after == {"entries": 2, "photos": 2, "under_way": 0, "by": "command"}
     assert OrmQ.objects.filter(key="models").exists()
 
@@ -112,6 +115,7 @@ def test_one_photo_is_run_again() -> None:
         "entries": 2,
         "photos": 1,
         "under_way": 0,
+        "more": False,
     }
     other.refresh_from_db()
     assert other.state == State.PARTIAL
@@ -158,6 +162,18 @@ def test_large_classes_go_in_chunks_with_one_event(monkeypatch: pytest.MonkeyPat
     assert (event.actor, event.object_type) == (owner, "StepRun")
     assert event.after == {"entries": 6, "photos": 5, "under_way": 1, "by": "page"}
     assert opened.sentence == "5 photos were opened, 6 steps to be run again, 1 under way already."
+
+
+def test_a_page_opens_only_so_many_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(retrying, "CHUNK", 2)
+    for _ in range(5):
+        failed(make_photo(state=State.PARTIAL))
+    runs = StepRun.objects.filter(status="failed")
+    opened = retry_runs(runs=runs, by=ME, chosen={}, most=3)
+    assert (opened.entries, opened.more) == (4, True)
+    assert opened.sentence.endswith("More are left: do the same again, or use the command.")
+    last = retry_runs(runs=runs, by=ME, chosen={}, most=3)
+    assert (last.entries, last.more) == (1, False)
 
 
 def test_a_worker_that_dies_three_times_leaves_its_story() -> None:
@@ -261,3 +277,35 @@ def test_a_step_without_its_engine_is_refused(complete: Album, engines: Engines)
     engines.absent.add("faces")
     with pytest.raises(CommandError, match="faces cannot be run here"):
         run("reprocess", "--step", "faces", "--all")
+
+
+def test_every_transition_is_a_log_line(
+    album: Album, engines: Engines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from ingest import ledger
+
+    lines: list[dict[str, Any]] = []
+
+    class Listener:
+        """Keeps what is logged."""
+
+        def info(self, event: str, **fields: Any) -> None:
+            """One line."""
+            lines.append({"event": event, **fields})
+
+    monkeypatch.setattr(ledger, "logger", Listener())
+    album.put("0.jpg", 0)
+    album.take_in()
+    engines.hasher_fake.version = "2"
+    run("reprocess", "--step", "faces", "--all")
+    moves = [line for line in lines if line["event"] == "photo.state"]
+    # Without a gap: each line begins where the one before ended.
+    assert [move["before"] for move in moves][1:] == [move["after"] for move in moves][:-1]
+    assert (moves[0]["before"], moves[0]["after"]) == ("pending", "preprocessing")
+    read = moves[1]
+    assert (read["step"], read["status"], read["after"]) == ("preprocessing", "done", "processing_objects")
+    assert read["engine"].startswith("preprocessing/") or read["engine"]
+    ocr = next(move for move in moves if move.get("step") == "ocr")
+    assert ocr["engine"] == engines.reader_fake.engine_id
+    assert isinstance(ocr["milliseconds"], int)
+    assert (moves[-1]["before"], moves[-1]["after"]) == ("completed", "processing_objects")

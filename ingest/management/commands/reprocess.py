@@ -55,9 +55,7 @@ class Command(BaseCommand):
             if options["dry_run"]:
                 self._count(photos, steps, options)
                 return
-            opened = reprocess(
-                photos=photos, steps=steps, by=By(None, "command"), chosen={"where": where or "all"}
-            )
+            opened = reprocess(photos=photos, steps=steps, by=By.command(), chosen={"where": where or "all"})
         except (selection.SelectionError, ReprocessRefused) as error:
             raise CommandError(str(error)) from error
         if opened.photos:

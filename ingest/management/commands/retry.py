@@ -54,14 +54,14 @@ class Command(BaseCommand):
         if options["dry_run"]:
             self._tell_classes(found, runs.count(), options)
             return
-        self._tell(retry_runs(runs=runs, by=By(None, "command"), chosen=chosen or {"scope": "all"}), options)
+        self._tell(retry_runs(runs=runs, by=By.command(), chosen=chosen or {"scope": "all"}), options)
 
     def _set_aside(self, chosen: dict[str, Any], options: dict[str, Any]) -> None:
         photos = set_aside().order_by("pk")
         if options["photo"] is not None:
             photos = photos.filter(pk=options["photo"])
         if not options["dry_run"]:
-            self._tell(retry_photos(photos=photos, by=By(None, "command"), chosen=chosen), options)
+            self._tell(retry_photos(photos=photos, by=By.command(), chosen=chosen), options)
             return
         rows = [{"photo": photo.pk, "reason": photo.error_message} for photo in photos]
         if options["json"]:
