@@ -189,8 +189,12 @@ def _in_chunks(
                 break
             opened = opened.plus(*open_chunk(ids))
             last = ids[-1]
-            after = {"entries": opened.entries, "photos": opened.photos, "under_way": opened.under_way}
-            after |= by.as_data()
+            after: dict[str, Any] = {
+                "entries": opened.entries,
+                "photos": opened.photos,
+                "under_way": opened.under_way,
+            }
+            after.update(by.as_data())
             if event is None:
                 event = AuditEvent.objects.create(
                     actor_id=by.actor_id,

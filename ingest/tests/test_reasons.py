@@ -45,6 +45,12 @@ from ingest.reasons import LONGEST, normalise
             "see http://example.net for more",
             "see <url> for more",
         ),
+        (
+            "can't read 12 of 'a/b.jpg', it's broken",
+            "can't read 7 of 'c d.jpg', it's broken",
+            "can't read <number> of <path>, it's broken",
+        ),
+        ("a.jpg.", "holiday-2.tiff.", "<path>."),
         ("IMG_0001.jpg is cut short", "2019/b-7.HEIC is cut short", "<path> is cut short"),
     ],
 )

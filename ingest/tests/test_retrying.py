@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import io
 import json
+from importlib import import_module
 from typing import Any
 
 import psutil
 import pytest
+from django.apps import apps
 from django.core.management import CommandError, call_command
 from django_q.models import OrmQ
 
@@ -309,3 +311,16 @@ def test_every_transition_is_a_log_line(
     assert ocr["engine"] == engines.reader_fake.engine_id
     assert isinstance(ocr["milliseconds"], int)
     assert (moves[-1]["before"], moves[-1]["after"]) == ("completed", "processing_objects")
+
+
+def test_what_an_older_version_wrote_gets_its_class_and_is_counted() -> None:
+    migration = import_module("ingest.migrations.0005_classes_and_tallies")
+    failed(make_photo(), error="OSError: page 7", reason="", milliseconds=20)
+    failed(make_photo(), error="OSError: page 8", reason="", milliseconds=40)
+    StepRun.objects.create(photo=make_photo(), step="ocr", status="done", engine="e/1", milliseconds=10)
+    migration.fill(apps, None)
+    (found,) = classes()
+    assert (found.reason, found.photos) == ("OSError: page <number>", 2)
+    (record,) = tallies.records()
+    assert (record.done, record.failed, record.mean_milliseconds) == (1, 2, 10)
+    assert record.milliseconds["failed"] == 60

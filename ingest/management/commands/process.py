@@ -7,9 +7,9 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandParser
 
 from ingest.console import print_json, process_all
-from ingest.ledger import retry_photos
 from ingest.progress import progress, summary
 from ingest.repair import reopen_without_renditions
+from ingest.retrying import By, retry_photos
 from library.models import Photo
 
 
@@ -31,7 +31,8 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Process, then say how things stand."""
         if options["retry_failed"]:
-            retry_photos(Photo.objects.filter(state__in=(Photo.State.FAILED, Photo.State.PARTIAL)))
+            unfinished = Photo.objects.filter(state__in=(Photo.State.FAILED, Photo.State.PARTIAL))
+            retry_photos(photos=unfinished, by=By.command(), chosen={"scope": "process --retry-failed"})
         if options["repair"]:
             self.stderr.write(f"{reopen_without_renditions()} photos had lost theirs.")
         process_all()
