@@ -7,8 +7,8 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('ingest', '0003_worker_report'),
-        ('library', '0006_photo_set_aside'),
+        ('ingest', '0005_uploads'),
+        ('library', '0011_photo_set_aside'),
     ]
 
     operations = [

@@ -34,7 +34,7 @@ def fill(apps, schema_editor):
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('ingest', '0004_failure_stories'),
+        ('ingest', '0006_failure_stories'),
     ]
 
     operations = [

@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('library', '0005_descriptions'),
+        ('library', '0010_watched_files'),
     ]
 
     operations = [
