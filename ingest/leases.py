@@ -7,7 +7,6 @@ when the photo is finished, when the worker gives it back, when the worker is fo
 from __future__ import annotations
 
 import os
-import socket
 import time
 from collections.abc import Collection, Sequence
 from contextlib import suppress
@@ -44,7 +43,7 @@ class Worker:
     @classmethod
     def this_process(cls) -> Worker:
         """The calling process."""
-        return cls(socket.gethostname(), os.getpid(), int(psutil.Process().create_time()))
+        return cls(settings.MACHINE_NAME, os.getpid(), int(psutil.Process().create_time()))
 
     @cached_property
     def name(self) -> str:
@@ -131,6 +130,10 @@ class Hands:
         self._taken_up = set(photo_ids)
 
     def __enter__(self) -> Hands:
+        # What an outage of the database kept this very process from giving back: nobody else may know that
+        # it is not being worked on, since the process lives. No photo's fault, so it does not count as lost.
+        left = Photo.objects.filter(leased_by=self._worker.name, lease_until__isnull=False)
+        left.update(lease_until=None, leased_by="")
         return self
 
     def __exit__(
@@ -158,7 +161,7 @@ def _lose(worker: Worker, photo_ids: Collection[int], why: str) -> None:
 def recover() -> int:
     """Free the photos of dead workers and of leases that ran out; set aside those that keep killing.
 
-    A worker on this host is dead when its process is; one on another host when its lease has run out.
+    A worker on this machine is dead when its process is; one on another machine when its lease has run out.
     Returns the number of photos freed.
     """
     held = Photo.objects.filter(lease_until__isnull=False)
@@ -183,10 +186,10 @@ def _set_aside() -> None:
 
 
 def is_dead(name: str) -> bool:
-    """Whether the worker of this name ran on this host and its process is gone."""
+    """Whether the worker of this name ran on this machine (MACHINE_NAME) and its process is gone."""
     host, _, rest = name.rpartition(":")[0].rpartition(":")
     started = name.rpartition(":")[2]
-    if host != socket.gethostname() or not rest.isdigit() or not started.isdigit():
+    if host != settings.MACHINE_NAME or not rest.isdigit() or not started.isdigit():
         return False
     try:
         process = psutil.Process(int(rest))

@@ -89,6 +89,26 @@ class Upload(models.Model):
         return self.name
 
 
+class WorkerCluster(models.Model):
+    """The workers of one lane on one machine, as their supervisor sees them; it writes every few seconds."""
+
+    machine = models.CharField(max_length=100, help_text="MACHINE_NAME.")
+    lane = models.CharField(max_length=10)
+    workers = models.PositiveSmallIntegerField(help_text="Worker processes it should have.")
+    beat_at = models.DateTimeField(null=True, help_text="The last sign of life of a worker.")
+    restarts = models.PositiveIntegerField(default=0, help_text="How often it was started anew.")
+    message = models.TextField(blank=True, help_text="What is wrong; for people.")
+    started_at = models.DateTimeField(help_text="When the supervisor started.")
+    at = models.DateTimeField(help_text="When the supervisor looked last.")
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=("machine", "lane"), name="worker_cluster_unique"),)
+        ordering = ("machine", "lane")
+
+    def __str__(self) -> str:
+        return f"{self.lane} on {self.machine}"
+
+
 class StepRun(models.Model):
     """The ledger: what one step did to one photo, with which engine. Written by ``ingest.runner`` only."""
 

@@ -9,7 +9,7 @@ from typing import Any
 from django.db.models import Avg, Count, Q, QuerySet, Sum
 from django.utils import timezone
 
-from ingest import reports
+from ingest import clusters, reports
 from ingest.models import ScanSession, StepRun
 from ingest.pipeline import switched_off
 from ingest.states import PIPELINE
@@ -144,13 +144,15 @@ def summary() -> dict[str, Any]:
     """Everything above as plain data: what ``--json`` prints."""
     now = progress()
     memory = reports.reports()
+    workers = clusters.clusters()
     return {
         "photos": {"total": now.total, **now.by_state},
         "steps": {row.pop("step"): row for row in steps()},
         "engines": [asdict(engine) for engine in engines()],
         "memory": memory,
         "spaces": spaces(),
-        "warnings": reports.warnings(memory),
+        "workers": workers,
+        "warnings": clusters.warnings(workers) + reports.warnings(memory),
         "failed": failures(1000),
         "skipped": latest_skips(1000),
     }

@@ -19,6 +19,7 @@ from ingest.importer import Importer
 from ingest.models import ScanSession
 from ingest.scanner import Area, FoundFile, ScanRules, Skipped, walk
 from library.models import Photo, Root
+from library.storage import in_the_library, root_path
 
 SCAN_LOCK = 0x4E1A
 
@@ -63,7 +64,7 @@ def register_folder(folder: str | bytes) -> ScanTarget:
 
     Raises RootRefused for what is not a readable folder, and for a folder around a known root.
     """
-    path = check_folder(folder)
+    path = in_the_library(check_folder(folder))
     shown = path.decode("utf-8", "replace")
     for root in Root.objects.order_by("pk"):
         known = bytes(root.path)
@@ -125,9 +126,9 @@ def scan(
             importer.take(takewhile(lambda _: not should_stop(), _walk(target)), progress)
             if fresh := importer.fresh:
                 settling.wait(fresh, settings.SETTLE_SECONDS, should_stop)
-                importer.take(settling.look_again(bytes(target.root.path), fresh), progress)
+                importer.take(settling.look_again(root_path(target.root), fresh), progress)
         except OSError as error:
-            folder = os.path.join(bytes(target.root.path), target.subfolder).rstrip(b"/")  # noqa: PTH118
+            folder = os.path.join(root_path(target.root), target.subfolder).rstrip(b"/")  # noqa: PTH118
             shown = folder.decode("utf-8", "replace")
             _close(session, f"{shown} cannot be read: {error.strerror}. Is the disk mounted?")
             return session
@@ -139,7 +140,7 @@ def scan(
 
 def _walk(target: ScanTarget) -> Iterator[FoundFile | Skipped]:
     """What lies in the folders of the target. Raises OSError when the disk seems to be away."""
-    root, rules = bytes(target.root.path), rules_from_settings()
+    root, rules = root_path(target.root), rules_from_settings()
     if not target.areas:
         yield from walk(root, rules, target.subfolder)
         return

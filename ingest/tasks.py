@@ -7,7 +7,7 @@ successor while work remains. A schedule wakes each lane once a minute: a slice 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 
 from django.conf import settings
@@ -17,12 +17,15 @@ from django_q.conf import Conf
 from django_q.models import OrmQ, Schedule
 from django_q.tasks import async_task
 
+from ingest import clusters
+from ingest.broker import SLICE_GRACE_SECONDS
+from ingest.heartbeat import beating
 from ingest.states import LANES, Lane
 from library.models import Photo, Root
+from photos_project.logging import get_logger
 from photos_project.supervisor import stop_requested
 
-#: A running slice has taken its row from the queue no longer ago than this; an older row's worker is dead.
-SLICE_GRACE_SECONDS = 90
+logger = get_logger(__name__)
 STALE_CHECK_SECONDS = 600
 NIGHTLY_MARGIN_SECONDS = 120
 SLICE = "ingest.tasks.run_slice"
@@ -31,6 +34,14 @@ _last_stale_check = 0.0
 
 def run_slice(lane: Lane) -> int:
     """Work on a lane for a while; returns the number of photos finished."""
+    if apart := clusters.problem():
+        logger.error("lane.idle", lane=lane, error=apart)
+        return 0
+    with beating():
+        return _run_slice(lane)
+
+
+def _run_slice(lane: Lane) -> int:
     # The lanes bring the picture libraries with them: only workers need those, not every command.
     from ingest.files_lane import FilesLane
     from ingest.runner import ModelsLane
@@ -58,15 +69,18 @@ def wake(lane: Lane) -> int:
     return queued
 
 
-def wake_all() -> None:
-    """Wake both lanes."""
-    for lane in LANES:
+def wake_all(lanes: Sequence[Lane] = LANES) -> None:
+    """Wake both lanes, or these."""
+    for lane in lanes:
         wake(lane)
 
 
-def forget_lost_slices() -> None:
-    """Empty the queues. For a start with no cluster running: what is queued then has lost its worker."""
-    OrmQ.objects.filter(key__in=LANES).delete()
+def forget_lost_slices(lanes: Sequence[Lane] = LANES) -> None:
+    """Empty the queues of these lanes; after a start or a death what is queued may have lost its worker.
+
+    A slice that runs all the same goes on; a second one beside it finds other photos, or none.
+    """
+    OrmQ.objects.filter(key__in=lanes).delete()
 
 
 def ensure_schedules() -> None:
@@ -139,7 +153,8 @@ def _waiting(lane: Lane) -> QuerySet[Photo]:
 
 
 def _workers(lane: Lane) -> int:
-    return int(settings.Q_CLUSTER["ALT_CLUSTERS"][lane]["workers"])
+    """Of all machines; before a supervisor has told of any, those that this one starts."""
+    return clusters.workers(lane) or int(settings.Q_CLUSTER["ALT_CLUSTERS"][lane]["workers"])
 
 
 def _enqueue(lane: Lane, *, room_for: int) -> bool:

@@ -8,8 +8,8 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
+from ingest import clusters, reports
 from ingest import progress as books
-from ingest import reports
 from ingest.models import ScanSession
 from library.access import photos_for
 from library.models import Photo, PhotoQuerySet, Root
@@ -24,7 +24,8 @@ def status(request: HttpRequest) -> HttpResponse:
     context["steps"] = books.steps(_countable(request))
     if _is_owner(request):
         context["memory"] = reports.reports()
-        context["warnings"] = reports.warnings(context["memory"])
+        context["clusters"] = clusters.clusters()
+        context["warnings"] = clusters.warnings(context["clusters"]) + reports.warnings(context["memory"])
         context["spaces"] = books.spaces()
     if getattr(request.user, "is_staff", False):
         failed = Photo.objects.filter(state=Photo.State.FAILED)
@@ -46,9 +47,10 @@ def progress(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def stats(request: HttpRequest) -> JsonResponse:
-    """Photos by state, steps by status, engines; for the owner also memory, spaces and warnings."""
+    """Photos by state, steps by status, engines; for the owner also workers, memory, spaces and warnings."""
     now = books.progress(_countable(request))
     memory = reports.reports() if _is_owner(request) else []
+    workers = clusters.clusters() if _is_owner(request) else []
     return JsonResponse(
         {
             "photos": {"total": now.total, **now.by_state},
@@ -60,7 +62,8 @@ def stats(request: HttpRequest) -> JsonResponse:
             "engines": {engine.port: engine.live for engine in books.engines()},
             "memory": memory,
             "spaces": books.spaces() if _is_owner(request) else [],
-            "warnings": reports.warnings(memory),
+            "workers": workers,
+            "warnings": clusters.warnings(workers) + reports.warnings(memory),
         }
     )
 

@@ -26,6 +26,7 @@ from ingest.scanner import Area
 from ingest.settling import STILL_WRITTEN
 from ingest.tasks import wake_all
 from library.models import Root
+from library.storage import root_path
 from photos_project.logging import get_logger
 
 logger = get_logger(__name__)
@@ -91,7 +92,7 @@ class LibraryWatch:
         """Until a root comes or goes. Scans come after the watch is up, so that nothing falls between."""
         self._find_roots()
         self._paths = {
-            pk: os.fsdecode(bytes(watched.root.path))
+            pk: os.fsdecode(root_path(watched.root))
             for pk, watched in self._watched.items()
             if watched.identity and not watched.polled
         }
@@ -141,7 +142,7 @@ class LibraryWatch:
         self._watched = {}
         for root in _wanted_roots():
             identity = _identity(root)
-            polled = self._refused.get(root.pk) or _network_reason(bytes(root.path))
+            polled = self._refused.get(root.pk) or _network_reason(root_path(root))
             known = before.get(root.pk)
             self._watched[root.pk] = _Watched(root, identity, polled, known.poll_at if known else 0.0)
             if known is None or known.identity != identity:
@@ -175,7 +176,7 @@ class LibraryWatch:
         rules = rules_from_settings()
         now = time.monotonic()
         for pk, watched in self._watched.items():
-            top = bytes(watched.root.path).rstrip(b"/")
+            top = root_path(watched.root).rstrip(b"/")
             ours = [path for path in paths if path.startswith(top + b"/")]
             if len(ours) >= FLOOD:
                 self._remember(pk, {Area()}, now)
@@ -246,7 +247,7 @@ def _wanted_roots() -> list[Root]:
 
 def _identity(root: Root) -> Identity | None:
     try:
-        status = os.stat(bytes(root.path))  # noqa: PTH116 - bytes
+        status = os.stat(root_path(root))  # noqa: PTH116 - bytes
     except OSError:
         return None
     return status.st_dev, status.st_ino

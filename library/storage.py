@@ -12,7 +12,7 @@ from typing import BinaryIO, Literal
 
 from django.conf import settings
 
-from library.models import Photo, PhotoFile, VideoPart
+from library.models import Photo, PhotoFile, Root, VideoPart
 
 Rendition = Literal["thumbnail", "preview"]
 
@@ -21,9 +21,36 @@ class OriginalMissing(Exception):  # noqa: N818 - a state of the disk, not a fau
     """No file of the photo can be opened; the message names the paths that were tried."""
 
 
+def here(path: bytes) -> bytes:
+    """Where this machine sees a folder that the library knows by ``path``: see ROOT_MAP.
+
+    The longest folder that holds it counts. Every path of an original that is opened comes through here.
+    """
+    return _mapped(path, settings.ROOT_MAP)
+
+
+def in_the_library(path: bytes) -> bytes:
+    """The reverse: how the library knows a folder that this machine sees as ``path``."""
+    return _mapped(path, [(os.path.realpath(local), known) for known, local in settings.ROOT_MAP])
+
+
+def _mapped(path: bytes, pairs: Iterable[tuple[bytes, bytes]]) -> bytes:
+    for before, after in sorted(pairs, key=lambda pair: len(pair[0]), reverse=True):
+        inside = before.rstrip(b"/") + b"/"
+        if path == before or path.startswith(inside):
+            rest = path[len(inside) :]
+            return after.rstrip(b"/") + b"/" + rest if rest else after
+    return path
+
+
+def root_path(root: Root) -> bytes:
+    """The folder of a root as this machine sees it."""
+    return here(bytes(root.path))
+
+
 def original_path(file: PhotoFile) -> bytes:
-    """The absolute path of an original, as bytes of the file system."""
-    return os.path.join(bytes(file.root.path), bytes(file.relative_path))  # noqa: PTH118 - bytes, not text
+    """The absolute path of an original on this machine, as bytes of the file system."""
+    return os.path.join(root_path(file.root), bytes(file.relative_path))  # noqa: PTH118 - bytes, not text
 
 
 def open_original(photo: Photo, *, files: Iterable[PhotoFile] | None = None) -> tuple[PhotoFile, BinaryIO]:
@@ -51,7 +78,7 @@ def open_video(photo: Photo, part: VideoPart, *, files: Iterable[PhotoFile]) -> 
     """
     if part.root is None or part.relative_path is None:
         return open_original(photo, files=files)[1]
-    path = os.path.join(bytes(part.root.path), bytes(part.relative_path))  # noqa: PTH118 - bytes, not text
+    path = os.path.join(root_path(part.root), bytes(part.relative_path))  # noqa: PTH118 - bytes, not text
     try:
         return os.fdopen(os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK), "rb")
     except OSError as error:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import re
+import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,6 +66,7 @@ class Environment:
     """Every setting; the field names are the variables' names in lower case."""
 
     photos_dir: tuple[Path, ...]
+    root_map: tuple[tuple[bytes, bytes], ...]
     data_dir: Path
     database_url: str | None
     model_cache_dir: Path
@@ -109,6 +111,8 @@ class Environment:
     watch_poll_seconds: int
     settle_seconds: int
     nightly_scan_hour: int
+    heartbeat_seconds: int
+    machine_name: str
     model_threads: int
     download_models: bool
     model_mirrors: tuple[str, ...]
@@ -151,6 +155,7 @@ def read_environment(variables: Mapping[str, str], base_dir: Path) -> Environmen
     data_dir = reader.path("DATA_DIR", base_dir / "data")
     environment = Environment(
         photos_dir=reader.folders("PHOTOS_DIR"),
+        root_map=_root_map(reader),
         data_dir=data_dir,
         database_url=_database_url(reader),
         model_cache_dir=reader.path("MODEL_CACHE_DIR", data_dir / "models"),
@@ -175,6 +180,8 @@ def read_environment(variables: Mapping[str, str], base_dir: Path) -> Environmen
         watch_poll_seconds=reader.integer("WATCH_POLL_SECONDS", 60, 1, 86_400),
         settle_seconds=reader.integer("SETTLE_SECONDS", 3, 0, 3600),
         nightly_scan_hour=reader.integer("NIGHTLY_SCAN_HOUR", 3, -1, 23),
+        heartbeat_seconds=reader.integer("HEARTBEAT_SECONDS", 60, 15, 3600),
+        machine_name=_machine_name(reader),
         model_threads=reader.integer("MODEL_THREADS", 0, 0, 1024),
         download_models=reader.boolean("DOWNLOAD_MODELS", default=True),
         model_mirrors=_mirrors(reader),
@@ -281,6 +288,36 @@ def _mirrors(reader: VariableReader) -> tuple[str, ...]:
         if not re.match(r"https?://[^/\s]+", mirror):
             reader.refuse("MODEL_MIRRORS", mirror, "https://mirror.example.org is the form that is needed")
     return tuple(mirror.rstrip("/") for mirror in mirrors)
+
+
+def _root_map(reader: VariableReader) -> tuple[tuple[bytes, bytes], ...]:
+    """Pairs of a folder as the database knows it and the same folder as this machine sees it."""
+    value = reader.raw("ROOT_MAP") or ""
+    pairs = [part.partition("=") for part in value.split(";") if part.strip()]
+    folders = [(known.strip(), equals, here.strip()) for known, equals, here in pairs]
+    if not all(equals and known.startswith("/") and here.startswith("/") for known, equals, here in folders):
+        form = (
+            "/path/in/the/library=/path/on/this/machine is the form that is needed, several with ';' between"
+        )
+        reader.refuse("ROOT_MAP", value, form)
+        return ()
+    for side, position in (("left", 0), ("right", 2)):
+        if len({pair[position] for pair in folders}) < len(folders):
+            reader.refuse("ROOT_MAP", value, f"a folder stands twice on the {side} of '='")
+    return tuple((_folder_bytes(known), _folder_bytes(here)) for known, _, here in folders)
+
+
+def _folder_bytes(path: str) -> bytes:
+    return os.fsencode(os.path.normpath(path))
+
+
+def _machine_name(reader: VariableReader) -> str:
+    name = reader.raw("MACHINE_NAME") or re.sub(r"[^\w.-]", "-", socket.gethostname())
+    if not re.fullmatch(r"[\w.-]{1,100}", name):
+        reader.refuse(
+            "MACHINE_NAME", name, "letters, digits, '.', '-' and '_' are allowed, at most 100 of them"
+        )
+    return name
 
 
 def _time_zone(reader: VariableReader) -> str:

@@ -7,6 +7,7 @@ out in the same form.
 
 from __future__ import annotations
 
+import logging
 import sys
 from typing import Any
 
@@ -46,6 +47,11 @@ def _formatter(log_format: LogFormat) -> dict[str, Any]:
     }
 
 
+def without_beats(record: logging.LogRecord) -> bool:
+    """Signs of life pass through the clusters all the time; only what goes wrong is worth a line."""
+    return record.levelno > logging.INFO or "ingest.heartbeat.beat" not in record.getMessage()
+
+
 def configure(level: str, log_format: LogFormat) -> dict[str, Any]:
     """Set structlog up and return the dictionary for Django's LOGGING (and gunicorn's ``logconfig_dict``)."""
     structlog.configure(
@@ -67,11 +73,13 @@ def configure(level: str, log_format: LogFormat) -> dict[str, Any]:
         "handlers": {
             "stderr": {"class": "logging.StreamHandler", "stream": "ext://sys.stderr", "formatter": "line"}
         },
+        "filters": {"without_beats": {"()": lambda: without_beats}},
         "root": {"handlers": ["stderr"], "level": level},
         "loggers": {
             # Django and gunicorn bring handlers of their own, which would write each line twice.
             "django": {"handlers": [], "level": level, "propagate": True},
             "django.server": {"handlers": [], "level": level, "propagate": True},
+            "django-q": {"filters": ["without_beats"], "level": level, "propagate": True},
             "gunicorn.error": own_handler,
             "gunicorn.access": own_handler | {"level": "DEBUG" if level == "DEBUG" else "WARNING"},
             # Decoders tell every oddity of every file; the ledger records what matters.

@@ -18,6 +18,7 @@ ENVIRONMENT = env.load(BASE_DIR)
 # --- Folders -----------------------------------------------------------------------------------------------
 
 PHOTOS_DIR = ENVIRONMENT.photos_dir
+ROOT_MAP = ENVIRONMENT.root_map
 DATA_DIR = ENVIRONMENT.data_dir
 MODEL_CACHE_DIR = ENVIRONMENT.model_cache_dir
 THUMBNAIL_DIR = ENVIRONMENT.thumbnail_dir
@@ -73,6 +74,8 @@ WATCH = ENVIRONMENT.watch
 WATCH_POLL_SECONDS = ENVIRONMENT.watch_poll_seconds
 SETTLE_SECONDS = ENVIRONMENT.settle_seconds
 NIGHTLY_SCAN_HOUR = ENVIRONMENT.nightly_scan_hour
+HEARTBEAT_SECONDS = ENVIRONMENT.heartbeat_seconds
+MACHINE_NAME = ENVIRONMENT.machine_name
 
 OWNER_USERNAME = ENVIRONMENT.owner_username
 OWNER_PASSWORD = ENVIRONMENT.owner_password
@@ -197,7 +200,10 @@ def _database() -> dict[str, Any]:
     common = {"CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True}
     if ENVIRONMENT.database_url:
         parsed = environ.Env.db_url_config(ENVIRONMENT.database_url)
-        return {**parsed, "HOST": unquote(parsed["HOST"]), **common}  # a socket's folder comes as %2Frun%2F…
+        # A server whose machine is off would be waited for by the minute.
+        options = {"connect_timeout": 10, **parsed.get("OPTIONS", {})}
+        host = unquote(parsed["HOST"])  # a socket's folder comes as %2Frun%2F…
+        return {**parsed, "HOST": host, "OPTIONS": options, **common}
     server = embedded_postgres.connection_parameters(DATA_DIR)
     return {
         "ENGINE": "photos_project.embedded_backend",
@@ -219,6 +225,7 @@ _TASK_TIMEOUT = SLICE_SECONDS + 1800
 Q_CLUSTER: dict[str, Any] = {
     "name": "heirloom",
     "orm": "default",
+    "broker_class": "ingest.broker.LaneBroker",
     "poll": 0.5,
     "timeout": _TASK_TIMEOUT,
     "retry": _TASK_TIMEOUT + 600,
@@ -226,7 +233,7 @@ Q_CLUSTER: dict[str, Any] = {
     "ack_failures": True,
     "save_limit": -1,
     "catch_up": False,
-    "recycle": 10_000,
+    "recycle": 200_000,  # signs of life count as tasks, one every five seconds: about twelve days
     "workers": 1,
     "label": "Task queue",
     "ALT_CLUSTERS": {

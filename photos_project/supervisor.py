@@ -108,12 +108,16 @@ class Supervisor:
             self.poll()
             time.sleep(interval)
 
-    def restart(self, name: str, reason: str) -> None:
-        """End the child of that name with its whole group and start it anew; for one that lives but hangs."""
+    def restart(self, name: str, reason: str, *, patience: float | None = None) -> None:
+        """End the child of that name with its whole group and start it anew; for one that lives but hangs.
+
+        ``patience`` in seconds is the wait for a clean end, by default the child's ``stop_seconds``.
+        """
         child = next(child for child in self._children if child.spec.name == name)
         log.warning("child.restarted", child=name, reason=reason)
         if child.process is not None:
-            _end_group(child.process.pid, child.spec.stop_seconds, leader=child.process)
+            seconds = child.spec.stop_seconds if patience is None else patience
+            _end_group(child.process.pid, seconds, leader=child.process)
         self._spawn(child)
 
     def stop(self) -> None:
@@ -134,6 +138,11 @@ class Supervisor:
             for child in self._children
             if child.process is not None and child.process.poll() is None
         }
+
+    def processes(self, name: str) -> list[psutil.Process]:
+        """Everything that lives in the group of the child of that name."""
+        pid = self.pids().get(name)
+        return [] if pid is None else _members(pid)
 
     def _spawn(self, child: _Child) -> None:
         spec = child.spec

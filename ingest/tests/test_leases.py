@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import sys
 import threading
@@ -12,6 +11,7 @@ from datetime import timedelta
 
 import psutil
 import pytest
+from django.conf import settings
 from django.db import OperationalError, connections
 from django.utils import timezone
 
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.django_db
 
 State = Photo.State
 WAITING = (State.PENDING,)
-HERE = socket.gethostname()
+HERE = settings.MACHINE_NAME
 ME = Worker(HERE, os.getpid(), int(psutil.Process().create_time()))
 OTHER = Worker("elsewhere", 1, 1)
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
+import yaml
 from django.core.management import CommandError
 from django_q.models import OrmQ
 
 from ingest.progress import progress
-from ingest.serving import StallWatch, children, supervised
+from ingest.serving import STOP_SECONDS, folder_watch, serving, worker_clusters
+from ingest.states import LANES
+from ingest.supervision import StallWatch
 from library.models import Photo
 from photos_project.supervisor import Supervisor
 
@@ -22,7 +26,7 @@ class Restarts:
     def __init__(self) -> None:
         self.names: list[str] = []
 
-    def restart(self, name: str, reason: str) -> None:
+    def restart(self, name: str, reason: str, *, patience: float | None = None) -> None:
         """As the supervisor's."""
         self.names.append(name)
 
@@ -68,16 +72,28 @@ def test_a_second_server_on_one_data_folder_is_refused(
     monkeypatch.setattr(Supervisor, "start", lambda self: None)
     monkeypatch.setattr(Supervisor, "stop", lambda self: None)
     settings.PORT = 0
-    with supervised(), pytest.raises(CommandError, match="running from .* already"), supervised():
+    with serving(), pytest.raises(CommandError, match="running from .* already"), serving():
         raise AssertionError("a second server was started")
 
 
+def test_docker_waits_longer_for_the_batch_in_hand_than_the_supervisor_does(settings: Any) -> None:
+    services = yaml.safe_load((settings.BASE_DIR / "docker-compose.yml").read_text())["services"]
+    graces = {services[name]["stop_grace_period"] for name in ("files", "models", "models-gpu")}
+    assert graces == {"60s"}
+    assert STOP_SECONDS < 60
+
+
 def test_every_lane_has_its_cluster() -> None:
-    web, *clusters, watch = children()
-    assert (web.name, watch.name) == ("web", "watch")
-    assert watch.command[-1] == "watch_library"
+    clusters = worker_clusters(LANES, Path("/run"), log_files=True)
     assert [(child.name, child.environment["Q_CLUSTER_NAME"]) for child in clusters] == [
         ("files", "files"),
         ("models", "models"),
     ]
     assert all(child.environment["OMP_WAIT_POLICY"] == "PASSIVE" for child in clusters)
+
+
+def test_the_watch_runs_beside_them_unless_it_is_off(settings: Any) -> None:
+    (watch,) = folder_watch()
+    assert (watch.name, watch.command[-1]) == ("watch", "watch_library")
+    settings.WATCH = False
+    assert folder_watch() == []

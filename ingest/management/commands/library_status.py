@@ -36,6 +36,7 @@ class Command(BaseCommand):
             ],
         )
         self._section("Warnings", status["warnings"])
+        self._section("Workers", [cluster["sentence"] for cluster in status["workers"]])
         self._section("Vectors", [space["sentence"] for space in status["spaces"]])
         self._section("Memory", [line for report in status["memory"] for line in _memory(report)])
         self._section(

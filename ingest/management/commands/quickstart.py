@@ -9,7 +9,6 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import InterfaceError, OperationalError, connection
 
 from ingest.console import (
     print_json,
@@ -22,15 +21,14 @@ from ingest.console import (
 )
 from ingest.fetching import BackgroundFetch, wanted_models
 from ingest.progress import Progress, progress, summary
-from ingest.roots import RootRefused, check_folder
-from ingest.serving import StallWatch, supervised
+from ingest.roots import RootRefused, ScanTarget, check_folder
+from ingest.serving import serving
 from ingest.setup import Owner, prepare
+from ingest.supervision import Watch
 from ingest.tasks import wake_all
-from photos_project.logging import get_logger
-from photos_project.supervisor import Supervisor, stop_signals
+from photos_project.supervisor import stop_signals
 
 LOOK_SECONDS = 30.0
-logger = get_logger(__name__)
 
 
 class Command(BaseCommand):
@@ -81,58 +79,67 @@ class Command(BaseCommand):
 
     def _serve(self, owner: Owner, folders: list[str]) -> None:
         targets = targets_for(folders)
-        with stop_signals() as stopping, supervised() as supervisor:
+        with stop_signals() as stopping, serving() as watch:
             self._say(f"Heirloom: {self._address()}   log in as {owner.username!r}")
             fetch = BackgroundFetch(self._say)
             fetch.start(wanted_models() if settings.DOWNLOAD_MODELS else [])
 
-            def meanwhile() -> None:
-                supervisor.poll()
-                fetch.look()
-
-            for session in scan_all(targets, meanwhile=meanwhile, should_stop=stopping):
-                tell(session, self._say)
-            wake_all()
-            self._watch(supervisor, fetch, stopping)
+            self._scan(targets, watch, fetch, stopping)
+            watch.with_database(wake_all)
+            self._watch(watch, fetch, stopping)
             fetch.stop()
             self._say("\nStopping; the photos in hand are finished first …")
         self._say("Stopped. Run the same command again to go on.")
 
-    def _watch(self, supervisor: Supervisor, fetch: BackgroundFetch, stopping: Callable[[], bool]) -> None:
+    def _scan(
+        self, targets: list[ScanTarget], watch: Watch, fetch: BackgroundFetch, stopping: Callable[[], bool]
+    ) -> None:
+        """Scan the folders; once more when the database went away in between, as a scan keeps what it did."""
+
+        def meanwhile() -> None:
+            watch.look()
+            fetch.look()
+
+        def scan() -> None:
+            for session in scan_all(targets, meanwhile=meanwhile, should_stop=stopping):
+                tell(session, self._say)
+
+        while not stopping() and not watch.with_database(scan):
+            meanwhile()
+            time.sleep(1)
+
+    def _watch(self, watch: Watch, fetch: BackgroundFetch, stopping: Callable[[], bool]) -> None:
         """Show progress until everything is processed, then wait for Ctrl-C."""
-        watch = StallWatch(supervisor)
         with progress_display() as display:
             while not stopping():
-                supervisor.poll()
-                now = self._look(fetch)
+                watch.look()
+                now = self._look(watch, fetch)
                 if now is not None:
                     if not now.running and not fetch.words:
                         break
                     display.show(now, also=fetch.words)
-                    watch.look(now)
                 time.sleep(1)
         if not stopping():
-            self._tell_end()
+            watch.with_database(self._tell_end)
             self._say(f"Open {self._address()} - Ctrl-C stops everything.")
         look_at = time.monotonic()
         while not stopping():
-            supervisor.poll()
+            watch.look()
             if time.monotonic() >= look_at:
-                now = self._look(fetch)
-                if now is not None:
-                    watch.look(now)
+                watch.with_database(fetch.look)
                 look_at = time.monotonic() + LOOK_SECONDS
             time.sleep(0.5)
 
-    def _look(self, fetch: BackgroundFetch) -> Progress | None:
+    def _look(self, watch: Watch, fetch: BackgroundFetch) -> Progress | None:
         """None while the database is away; the next connection starts the embedded server again."""
-        try:
+        found: list[Progress] = []
+
+        def look() -> None:
             fetch.look()
-            return progress()
-        except (OperationalError, InterfaceError) as error:
-            logger.warning("database.away", error=str(error))
-            connection.close()
-            return None
+            found.append(progress())
+
+        watch.with_database(look)
+        return found[0] if found else None
 
     def _say(self, text: str) -> None:
         """At once, also into a pipe or a log file: the password and the address are waited for."""
