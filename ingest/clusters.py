@@ -1,8 +1,9 @@
 """What is known of the worker clusters of all machines: who works, who is silent, who shares no previews.
 
 The supervisor of a machine writes a row for each of its lanes, and a mark into THUMBNAIL_DIR. A machine that
-does not see the marks of the others has a THUMBNAIL_DIR of its own: its previews would be lost to the others
-and theirs to it, and photos would be read again and again. So the machine that came later leaves the work alone.
+does not see the marks of the others has a THUMBNAIL_DIR of its own: what it reads has no preview elsewhere,
+and the other way round, so photos would be read again and again. So whoever came later leaves the
+work alone.
 """
 
 from __future__ import annotations

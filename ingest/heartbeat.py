@@ -1,8 +1,8 @@
 """The sign of life of the workers of one cluster: the time of change of a file beside its supervisor.
 
 A file, since a sign that went through the database would stop with it, and workers that wait for the database
-are not dead. An idle cluster beats through a task that its broker makes (``ingest.broker``), a busy one through
-a thread beside the work; a worker that hangs in the middle of it is left to the time limit of tasks.
+are not dead. An idle cluster beats through a task that its broker makes (``ingest.broker``), a busy one
+through a thread beside the work; a worker that hangs in the middle of it is left to the time limit of tasks.
 """
 
 from __future__ import annotations

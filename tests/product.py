@@ -38,6 +38,8 @@ class Installation:
     data_dir: Path
     settings: dict[str, str] = field(default_factory=dict)
     port: int = field(default_factory=free_port)
+    #: The data folder whose embedded server is used; another one's for a library with a DATABASE_URL.
+    server: Path | None = None
     _started: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     @property
@@ -88,12 +90,14 @@ class Installation:
 
     def query(self, sql: str) -> list[tuple[Any, ...]]:
         """Rows straight from the installation's database."""
-        parameters = embedded_postgres.ensure_running(self.data_dir)
+        server = self.server or self.data_dir
+        parameters = embedded_postgres.ensure_running(server)
         try:
             with psycopg.connect(parameters.url()) as connection:
                 return connection.execute(sql).fetchall()
         finally:
-            embedded_postgres.release(self.data_dir)
+            if self.server is None:
+                embedded_postgres.release(server)
 
     def remove(self) -> None:
         """End what still runs, stop its server and delete what it holds."""
@@ -102,7 +106,7 @@ class Installation:
                 for member in family(process):
                     member.kill()
                 process.wait()
-        embedded_postgres.remove(self.data_dir)
+        embedded_postgres.remove(self.server or self.data_dir)
 
 
 def digests(folder: Path) -> dict[str, tuple[str, int]]:
