@@ -14,6 +14,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from tqdm import tqdm
 
+from ingest import clusters
 from ingest.foreground import drain
 from ingest.models import ScanSession
 from ingest.progress import Progress, progress
@@ -131,6 +132,8 @@ def progress_display() -> Iterator[ProgressDisplay]:
 
 def process_all() -> None:
     """Drain both lanes with a progress bar. Interrupted, it ends the command with the status of Ctrl-C."""
+    if apart := clusters.problem():
+        raise CommandError(apart)
     with stop_signals() as should_stop, progress_display() as display:
         drain(should_stop=should_stop, on_progress=lambda: display.show(progress()))
         interrupted = should_stop()

@@ -62,14 +62,14 @@ class ClusterPulse:
         self._pids: set[int] = set()
         self._leader = 0
         self._lost_process = False
-        self._suspicious = False
+        self._lost_at: float | None = None
         self._fresh_start()
 
     def _fresh_start(self) -> None:
         self._sign_at = time.monotonic()
         self._complete_at = time.monotonic()
         self._processor_seconds = 0.0
-        self._suspicious = False
+        self._lost_at = None
 
     def restarted(self) -> None:
         """It was started anew because of what was seen; the next sign is waited for twice as long."""
@@ -84,14 +84,14 @@ class ClusterPulse:
             self._leader, self._pids = leader, set()
             self._fresh_start()
         pids = {process.pid for process in processes}
-        if self._pids - pids:
-            self._lost_process = self._suspicious = True
-        self._pids = pids
         if len(pids) >= self.workers + HELPERS:
             self._complete_at = now
         if self._has_beaten():
-            self._sign_at, self.beat_at, self._doublings, self._suspicious = now, timezone.now(), 0, False
+            self._sign_at, self.beat_at, self._doublings, self._lost_at = now, timezone.now(), 0, None
             self._processor_seconds = _processor_seconds(processes)
+        if self._pids - pids:  # the sign may have been older than this loss
+            self._lost_process, self._lost_at = True, now
+        self._pids = pids
         return self._reason(now, processes)
 
     def took_note(self) -> bool:
@@ -102,9 +102,8 @@ class ClusterPulse:
     def _reason(self, now: float, processes: Sequence[psutil.Process]) -> str:
         patience = settings.HEARTBEAT_SECONDS * 2**self._doublings
         silent = now - self._sign_at
-        if self._suspicious and not self._doublings:
-            patience = min(patience, SUSPICIOUS_SECONDS)
-        if silent > patience:
+        shocked = self._lost_at is not None and now - self._lost_at > SUSPICIOUS_SECONDS
+        if silent > patience or (shocked and not self._doublings):
             busy = _processor_seconds(processes) - self._processor_seconds
             if busy < BUSY_SHARE * silent or silent > 10 * patience:
                 return f"no sign of life for {silent:.0f} s"

@@ -172,5 +172,6 @@ def test_a_restart_of_an_external_database_is_survived(
     embedded_postgres.ensure_running(server)
     wait_for(lambda: count(installation, UNFINISHED) == 0, 150, "the end of the work")
     check_end(installation, 10)
+    assert "child.restarted" not in installation.printed()
     process.send_signal(signal.SIGTERM)
     assert process.wait(60) == 0
