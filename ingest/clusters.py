@@ -58,7 +58,7 @@ def clusters() -> list[dict[str, Any]]:
 def warnings(found: list[dict[str, Any]]) -> list[str]:
     """A sentence for every cluster with which something is wrong."""
     silent = [
-        f"The workers of {cluster['sentence']}. Does {cluster['machine']} run? Start them there with "
+        f"Workers are silent: {cluster['sentence']}. Does {cluster['machine']} run? Start them there with "
         f"`manage.py supervise --lane {cluster['lane']}` (or quickstart)."
         for cluster in found
         if cluster["silent"]

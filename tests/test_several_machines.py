@@ -13,7 +13,7 @@ from tests.product import Installation, digests, wait_for
 from tests.test_crash import RESULTS
 from tests.test_supervise import UNFINISHED, count, make_photos
 
-PHOTOS = 16
+PHOTOS = 10
 FINISHED = "SELECT count(*) FROM library_photo WHERE state = 'completed'"
 MOVES = "SELECT attempts, count(*) FROM ingest_steprun GROUP BY attempts"
 SHORT = {"SLICE_SECONDS": "5", "BATCH_SIZE": "2", "LOG_LEVEL": "INFO"}

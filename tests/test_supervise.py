@@ -24,11 +24,11 @@ def make_photos(folder: Path, count: int) -> Path:
     folder.parent.chmod(0o755)
     folder.mkdir()
     for number in range(count):
-        image = Image.linear_gradient("L").resize((1200, 900)).rotate(17 * number).convert("RGB")
+        image = Image.linear_gradient("L").resize((800, 600)).rotate(17 * number).convert("RGB")
         drawing = ImageDraw.Draw(image)
-        drawing.rectangle((100, 300, 1100, 550), fill=(255, 255 - 5 * number, 255))
+        drawing.rectangle((60, 200, 740, 370), fill=(255, 255 - 5 * number, 255))
         word = f"{WORDS[number % len(WORDS)]} {number}".upper()
-        drawing.text((130, 350), word, fill="black", font=ImageFont.load_default(120))
+        drawing.text((90, 230), word, fill="black", font=ImageFont.load_default(80))
         image.save(folder / f"{number:02d}.jpg", quality=90)
     return folder
 
@@ -90,9 +90,9 @@ def test_sigterm_finishes_the_batch_in_hand_and_leaves_nothing(
 ) -> None:
     installation.settings["BATCH_SIZE"] = "4"
     installation.manage("setup_library")
-    installation.manage("scan_library", str(make_photos(tmp_path / "photos", 16)))
+    installation.manage("scan_library", str(make_photos(tmp_path / "photos", 8)))
     process = installation.start("supervise")
-    wait_for(lambda: count(installation, DONE) >= 20, 120, "the work to be under way")
+    wait_for(lambda: count(installation, DONE) >= 10, 120, "the work to be under way")
     members = family(process)
     process.send_signal(signal.SIGTERM)
     assert process.wait(60) == 0
@@ -145,14 +145,14 @@ def check_end(installation: Installation, photos: int) -> None:
 def test_a_restart_of_the_embedded_database_is_survived(
     tmp_path: Path, installation: Installation, end: Callable[[Path], None]
 ) -> None:
-    process = installation.start("quickstart", str(make_photos(tmp_path / "photos", 12)))
+    process = installation.start("quickstart", str(make_photos(tmp_path / "photos", 6)))
     wait_for(lambda: "log in as" in installation.printed(), 90, "the start")
     wait_for(lambda: answers(installation), 60, "the web server")
-    wait_for(lambda: count(installation, DONE) >= 14, 120, "the work to be under way")
+    wait_for(lambda: count(installation, DONE) >= 8, 120, "the work to be under way")
     end(installation.data_dir)
     wait_for(lambda: answers(installation), 60, "the web server after the restart")
     wait_for(lambda: count(installation, UNFINISHED) == 0, 150, "the end of the work")
-    check_end(installation, 12)
+    check_end(installation, 6)
     assert process.poll() is None
     process.send_signal(signal.SIGTERM)
     assert process.wait(90) == 0
@@ -164,14 +164,14 @@ def test_a_restart_of_an_external_database_is_survived(
 ) -> None:
     installation, server = external
     installation.manage("setup_library")
-    installation.manage("scan_library", str(make_photos(tmp_path / "photos", 10)))
+    installation.manage("scan_library", str(make_photos(tmp_path / "photos", 6)))
     process = installation.start("supervise")
-    wait_for(lambda: count(installation, DONE) >= 12, 120, "the work to be under way")
+    wait_for(lambda: count(installation, DONE) >= 8, 120, "the work to be under way")
     end(server)
     wait_for(lambda: "database.away" in installation.printed(), 30, "the outage to be noticed")
     embedded_postgres.ensure_running(server)
     wait_for(lambda: count(installation, UNFINISHED) == 0, 150, "the end of the work")
-    check_end(installation, 10)
+    check_end(installation, 6)
     assert "child.restarted" not in installation.printed()
     process.send_signal(signal.SIGTERM)
     assert process.wait(60) == 0
