@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('ingest', '0003_worker_report'),
+        ('ingest', '0007_classes_and_tallies'),
     ]
 
     operations = [
