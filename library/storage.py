@@ -15,6 +15,7 @@ from django.conf import settings
 from library.models import Photo, PhotoFile, Root, VideoPart
 
 Rendition = Literal["thumbnail", "preview"]
+RENDITIONS: tuple[Rendition, ...] = ("thumbnail", "preview")
 
 
 class OriginalMissing(Exception):  # noqa: N818 - a state of the disk, not a fault of the program
