@@ -14,6 +14,7 @@ from django.utils import timezone
 from ingest import foreign, identities, leases, ledger
 from ingest.leases import Worker
 from ingest.ledger import StepOutcome
+from ingest.leftovers import remove_abandoned
 from ingest.models import StepRun
 from ingest.runner import never
 from ingest.steps.preprocessing import (
@@ -67,6 +68,7 @@ class FilesLane:
     def run(self) -> int:
         """Work; returns the number of photos finished."""
         leases.recover()
+        remove_abandoned()
         finished = 0
         with ThreadPoolExecutor(self._threads, thread_name_prefix="files") as pool, self._hands as hands:
             batch = self._claim(pool)
@@ -146,10 +148,12 @@ def enter(worker: Worker, reads: Sequence[ReadFile], results: Mapping[int, Prepr
     entry = identities.Entry(held)
     outcome = StepOutcome(StepRun.Step.PREPROCESSING, engine_id())
     entered: list[tuple[int, ReadFile]] = []
+    counted: list[ReadFile] = []
     for found in entry.in_order(reads):
         photo = entry.photo_of(found)
         if photo is None:
             continue
+        counted.append(found)
         owner = entry.other_owner(photo, found)
         result = results.get(photo.pk)
         if owner:
@@ -170,6 +174,7 @@ def enter(worker: Worker, reads: Sequence[ReadFile], results: Mapping[int, Prepr
     foreign.enter_videos(results, done)
     borrow_offsets(photo_ids=list(outcome.results))
     reapply_corrections(photo_ids=list(outcome.results))
+    identities.record_versions(counted)
     ledger.enter(outcome, held)
     ledger.move(held.values(), entry.next_states, outcome=outcome)
     Photo.objects.filter(pk__in=held).update(lease_until=None, leased_by="")

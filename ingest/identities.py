@@ -22,6 +22,7 @@ from library.models import (
     Photo,
     PhotoDescription,
     PhotoEmbedding,
+    PhotoFile,
     PhotoHash,
     VideoPart,
 )
@@ -123,6 +124,22 @@ class Entry:
             lease_until=None,
             leased_by="",
         )
+
+
+def record_versions(reads: Iterable[ReadFile]) -> None:
+    """Note size and time of the bytes that were read: the next scan compares with those.
+
+    A file may be replaced between scan and reading, and be put back before the next scan. That one would find
+    what the first one found, and the other bytes would stay in the library.
+    """
+    originals = {found.file_id: found.original for found in reads if found.original}
+    changed = []
+    for file in PhotoFile.objects.filter(pk__in=[pk for pk in originals if pk is not None]):
+        original = originals[file.pk]
+        if (file.size, file.mtime_ns) != (original.size, original.mtime_ns):
+            file.size, file.mtime_ns = original.size, original.mtime_ns
+            changed.append(file)
+    PhotoFile.objects.bulk_update(changed, ["size", "mtime_ns"])
 
 
 def forget_content(photo: Photo, *, kept_file: int | None) -> None:

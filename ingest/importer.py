@@ -9,7 +9,7 @@ from datetime import datetime
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
 from ingest import ledger
@@ -131,9 +131,13 @@ class Importer:
         return session
 
     def _read_unread_again(self) -> None:
-        """Files that could not even be read (closed, or their disk was away) may be readable by now."""
+        """Files that could not even be read (closed, or their disk was away) may be readable by now.
+
+        So may those that were read once and could not be read again: their photo has renditions of the bytes.
+        """
         there = PhotoFile.objects.present().filter(photo=OuterRef("pk"), root=self._root)
-        unread = Photo.objects.filter(Exists(there), state=Photo.State.FAILED, sha256=None, lost_leases=0)
+        readable = Q(sha256=None) | Q(renditions_at__isnull=False)
+        unread = Photo.objects.filter(readable, Exists(there), state=Photo.State.FAILED, lost_leases=0)
         if unread.exists():
             unread.update(**_READ_AGAIN)
 

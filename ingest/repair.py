@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 from ingest.ledger import retry
 from ingest.models import StepRun
 from library.models import Photo
-from library.storage import rendition_path
+from library.storage import RENDITIONS, rendition_path
 
 
 def reopen_without_renditions() -> int:
-    """Have the originals read again of all shown photos whose thumbnail or preview is gone.
+    """Have the originals read again of all shown photos whose thumbnail or preview is gone or cut short.
 
     Returns how many photos were opened. Engines that saw a photo before do not look at it again.
     """
@@ -17,6 +20,16 @@ def reopen_without_renditions() -> int:
     lost = [
         pk
         for pk, sha256 in shown.iterator(chunk_size=10_000)
-        if not all(rendition_path(sha256 or "", kind).exists() for kind in ("thumbnail", "preview"))
+        if not all(_is_whole(rendition_path(sha256 or "", kind)) for kind in RENDITIONS)
     ]
     return retry(StepRun.objects.filter(photo_id__in=lost, step=StepRun.Step.PREPROCESSING))
+
+
+def _is_whole(path: Path) -> bool:
+    """A JPEG ends with its end marker (ISO/IEC 10918-1, B.2.1); one that was cut short does not."""
+    try:
+        with path.open("rb") as stream:
+            stream.seek(max(0, os.fstat(stream.fileno()).st_size - 2))
+            return stream.read(2) == b"\xff\xd9"
+    except FileNotFoundError:
+        return False

@@ -272,7 +272,7 @@ def _of_database() -> Iterator[Finding]:
     # Descriptions may have been switched on a minute ago: that they are not there yet is no fault.
     always = [step.name.value for step in steps() if step.name != StepRun.Step.DESCRIPTIONS]
     holders = Photo.objects.exclude(leased_by="").order_by().values_list("leased_by", flat=True).distinct()
-    values = {
+    values: dict[str, Any] = {
         "steps": [StepRun.Step.PREPROCESSING.value, *always],
         "crops": len(POSITIONS),
         "dead": [name for name in holders if leases.is_dead(name)],

@@ -6,12 +6,13 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Literal, TypeVar
 
 from django.conf import settings
 
+from ingest.leftovers import abandoned
 from library.models import Photo, PhotoFile
 from library.storage import RENDITIONS, original_path, rendition_path
 from vision.errors import VisionError
@@ -22,6 +23,7 @@ MOST_EXAMPLES = 10
 PART = 1000
 _Item = TypeVar("_Item")
 READ_AGAIN = "manage.py process --repair makes them again."
+BROKEN = "Delete them, then manage.py process --repair."
 
 
 @dataclass(slots=True)
@@ -45,7 +47,7 @@ class Finding:
 def check_renditions(*, decode: bool, on_progress: Callable[[int], object]) -> list[Finding]:
     """Every shown photo has a thumbnail and a preview that decode; every rendition belongs to a photo."""
     missing = Finding("rendition_missing", "Thumbnails or previews are not on disk.", READ_AGAIN)
-    broken = Finding("rendition_broken", "Thumbnails or previews cannot be decoded.", READ_AGAIN)
+    broken = Finding("rendition_broken", "Thumbnails or previews cannot be decoded.", BROKEN)
     shown = Photo.objects.shown().filter(sha256__isnull=False).order_by("pk").values_list("pk", "sha256")
     looked_at = 0
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
@@ -89,7 +91,7 @@ def check_leftovers() -> list[Finding]:
         severity="note",
     )
     folder = Path(settings.THUMBNAIL_DIR)
-    for path in sorted(folder.rglob("*.tmp")):
+    for path in chain(*(place.iterdir() for place in abandoned())):
         partial.add(str(path))
     for part in _parts(path for kind in RENDITIONS for path in (folder / kind).rglob("*.jpg")):
         known = set(

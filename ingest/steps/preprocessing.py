@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 
 from django.conf import settings
 
+from ingest.leftovers import partial_folder
 from library.storage import rendition_path
 from vision.errors import ImageRejected, VisionError
 from vision.imaging.companions import Companions, companions_of
@@ -147,7 +148,7 @@ def preprocess(found: ReadFile) -> Preprocessed:
 
 def _write(path: Path, data: bytes) -> None:
     try:
-        write_atomic(path, data)
+        write_atomic(path, data, partial=partial_folder())
     except OSError as error:
         raise RenditionsNotWritten(
             f"{path} cannot be written: {error.strerror}. Is the disk of THUMBNAIL_DIR full, or not writable?"

@@ -371,7 +371,7 @@ def test_a_full_disk_stops_the_lane_and_fails_no_photo(album: Album, monkeypatch
     album.put("one.jpg", 1)
     album.scan()
 
-    def write(path: Path, data: bytes) -> None:
+    def write(path: Path, data: bytes, **options: Any) -> None:
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:

@@ -14,6 +14,7 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from django.utils import timezone
 
+from ingest.leftovers import partial_folder
 from ingest.models import StepRun
 from ingest.tests.engines import Engines
 from ingest.tests.pictures import NO_JPEG, Album
@@ -85,6 +86,14 @@ def _pair() -> None:
     DuplicatePair.objects.create(first=one, second=two, distance=1)
 
 
+def _killed_while_writing() -> None:
+    # No process has this number on any system: the kernel's largest is 2 ** 22.
+    own = partial_folder()
+    dead = own.with_name(f"{own.name.split(':')[0]}:{2**22 + 1}:5")
+    dead.mkdir()
+    (dead / ".half.tmp").write_bytes(b"x")
+
+
 def _short_vector() -> None:
     vector = PhotoEmbedding.objects.order_by("pk")[0]
     PhotoEmbedding.objects.filter(pk=vector.pk).update(vector=[1.0, 2.0])
@@ -116,9 +125,7 @@ DAMAGE: dict[str, Callable[[], object]] = {
     "rendition_of_no_photo": lambda: (
         rendition_path(first().sha256 or "", "preview").with_name("0" * 64 + ".jpg").write_bytes(b"x")
     ),
-    "partial_file": lambda: (
-        rendition_path(first().sha256 or "", "preview").with_suffix(".tmp").write_bytes(b"x")
-    ),
+    "partial_file": _killed_while_writing,
 }
 
 

@@ -85,13 +85,17 @@ def _read_and_hash(descriptor: int, expected: int) -> tuple[bytes, str]:
     return b"".join(chunks), digest.hexdigest()
 
 
-def write_atomic(path: Path, data: bytes, *, fsync: bool = False) -> None:
+def write_atomic(path: Path, data: bytes, *, fsync: bool = False, partial: Path | None = None) -> None:
     """Write a file so that readers see the old content or the new one, never half of it.
 
-    Makes the folder when it is missing. On failure nothing is left behind and the OSError is raised.
+    Makes the folder when it is missing. On failure nothing is left behind and the OSError is raised; a killed
+    process leaves the half-written file in ``partial``, a folder of the same file system (default: beside
+    ``path``).
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(6)}.tmp")
+    folder = partial or path.parent
+    for needed in {folder, path.parent}:
+        needed.mkdir(parents=True, exist_ok=True)
+    temporary = folder / f".{path.name}.{secrets.token_hex(6)}.tmp"
     try:
         with temporary.open("xb") as stream:
             stream.write(data)
