@@ -53,10 +53,14 @@ def lock_books() -> None:
     """Wait for everybody else who is writing about many photos; held until the transaction ends.
 
     Photos are found, read, looked at and grouped in different orders, so two writers that lock them one by
-    one could wait for each other for ever.
+    one could wait for each other for ever. A writer that stands still (SIGSTOP, a machine that sleeps) loses
+    its transaction, and the lock with it, when its leases have run out.
     """
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_BOOKS_LOCK])
+        cursor.execute(
+            "SELECT set_config('idle_in_transaction_session_timeout', %s, true), pg_advisory_xact_lock(%s)",
+            [f"{settings.LEASE_SECONDS}s", _BOOKS_LOCK],
+        )
 
 
 def lock_held(worker: Worker, photo_ids: Iterable[int]) -> dict[int, Photo]:

@@ -1,7 +1,7 @@
 """Does everything to a running installation that machines, disks and people do, at random but by a seed.
 
-The seed decides what is done and in which order. When a process is hit depends on the machine's speed, so runs
-with the same seed are alike, not the same.
+The seed decides what is done and in which order. When a process is hit depends on the machine's speed, so
+runs with the same seed are alike, not the same.
 """
 
 from __future__ import annotations
