@@ -66,7 +66,7 @@ def run(folder: Path, options: argparse.Namespace) -> int:
         told = monkey.judge(expected, originals)
     finally:
         quiet.remove()
-        victim.remove()
+        monkey.bury()
     figures = {
         "seed": options.seed,
         "files": len(originals),

@@ -135,8 +135,14 @@ def ensure_running(data_dir: Path, *, durable: bool = True) -> ConnectionParamet
     with _exclusive(home.folder / "start.lock"):
         _join_users(home)
         _initialise(home, durable=durable)
-        postmaster = _postmaster(home) or _start(home, durable=durable)
-        _wait_until_ready(home, postmaster, parameters)
+        running = _postmaster(home)
+        try:
+            _wait_until_ready(home, running or _start(home, durable=durable), parameters)
+        except EmbeddedPostgresError:
+            if running is None or _alive(running):
+                raise
+            # Found alive, and killed before it answered: what was asked for is a server that runs.
+            _wait_until_ready(home, _start(home, durable=durable), parameters)
         _create_database(parameters)
     return parameters
 

@@ -113,6 +113,27 @@ def test_a_killed_server_recovers_with_its_rows(data_dir: Path) -> None:
     busy.close()
 
 
+def test_a_server_that_is_killed_between_the_look_and_the_connection_is_started_again(
+    data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ensure_running(data_dir)
+    victim = postmaster(data_dir)
+    real = embedded_postgres._wait_until_ready
+
+    def killed(*arguments: object) -> None:
+        if victim.is_running():
+            victim.kill()
+            victim.wait(10)
+        real(*arguments)
+
+    monkeypatch.setattr(embedded_postgres, "_wait_until_ready", killed)
+    done = embedded_postgres._leaving.pop((os.getpid(), embedded_postgres._home(data_dir).folder))
+    parameters = ensure_running(data_dir)
+    assert query(parameters, "SELECT 1") == [(1,)]
+    assert postmaster(data_dir).pid != victim.pid
+    done.cancel()
+
+
 def test_a_stale_pid_file_with_a_reused_pid_does_not_stop_it(data_dir: Path) -> None:
     ensure_running(data_dir, durable=False)
     embedded_postgres.stop(data_dir)

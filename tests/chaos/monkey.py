@@ -144,6 +144,13 @@ class Monkey:
         told += [f"process {process} {' '.join(process.cmdline())}" for process in self.processes()]
         return told
 
+    def bury(self) -> None:
+        """Whatever happened: nobody of this installation is left."""
+        for process in self.processes():
+            with suppress(psutil.Error):
+                process.kill()
+        self.installation.remove()
+
     # --- Who is there ---------------------------------------------------------------------------------------
 
     def processes(self) -> Iterator[psutil.Process]:

@@ -55,7 +55,7 @@ def test_random_deaths_and_losses_leave_no_trace(
         print(installation.printed()[-6000:])  # noqa: T201
         raise
     finally:
-        installation.remove()
+        monkey.bury()
 
 
 #: Somebody who stands still in the middle of entering something, with the books locked.
@@ -107,4 +107,4 @@ def test_workers_that_stand_still_beyond_their_lease_stop_nobody_and_spoil_nothi
             if process.poll() is None:
                 process.kill()
                 process.wait()
-        installation.remove()
+        monkey.bury()
