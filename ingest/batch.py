@@ -13,7 +13,7 @@ from library.storage import rendition_path
 from vision.errors import ImageRejected
 from vision.imaging.open import load_rgb
 from vision.ports import ImageEmbedder
-from vision.results import RGBImage, Vectors
+from vision.results import RGBImage, SpaceInfo, Vectors
 
 
 class PreviewLost(Exception):  # noqa: N818 - a state of the disk
@@ -58,35 +58,40 @@ class Item:
 
 
 class ImageVectors:
-    """The image vectors of a batch: stored ones are read, missing ones are computed once and shared."""
+    """The image vectors of a batch: stored ones are read, missing ones are computed once and shared.
+
+    Each space has its own: another model may arrive while the batch is under way.
+    """
 
     def __init__(self) -> None:
-        self._vectors: dict[int, Vectors] = {}
+        self._by_space: dict[SpaceInfo, dict[int, Vectors]] = {}
 
     def missing(self, photo_ids: Sequence[int], embedder: ImageEmbedder) -> set[int]:
         """The photos among these that have no vector yet, stored ones counted in."""
-        self._read_stored(photo_ids, embedder)
-        return {pk for pk in photo_ids if pk not in self._vectors}
+        known = self._by_space.setdefault(embedder.space, {})
+        self._read_stored(photo_ids, embedder.space)
+        return {pk for pk in photo_ids if pk not in known}
 
-    def _read_stored(self, photo_ids: Sequence[int], embedder: ImageEmbedder) -> None:
-        space = embedder.space
+    def _read_stored(self, photo_ids: Sequence[int], space: SpaceInfo) -> None:
+        known = self._by_space[space]
         rows = PhotoEmbedding.objects.filter(
-            photo_id__in=[pk for pk in photo_ids if pk not in self._vectors],
+            photo_id__in=[pk for pk in photo_ids if pk not in known],
             space__kind="image",
             space__engine=space.engine,
             space__model=space.model,
         )
         for photo_id, vector in rows.values_list("photo_id", "vector"):
-            self._vectors[photo_id] = np.asarray(vector, dtype=np.float32)
+            known[photo_id] = np.asarray(vector, dtype=np.float32)
 
     def of(self, items: Sequence[Item], embedder: ImageEmbedder) -> Vectors:
         """float32 [len(items), D]; only pictures without a vector are looked at."""
-        missing = [item for item in items if item.photo_id not in self._vectors]
+        known = self._by_space.setdefault(embedder.space, {})
+        missing = [item for item in items if item.photo_id not in known]
         if missing:
             computed = embedder.embed_images([item.image for item in missing])
             for item, vector in zip(missing, computed, strict=True):
-                self._vectors[item.photo_id] = vector
-        return np.stack([self._vectors[item.photo_id] for item in items])
+                known[item.photo_id] = vector
+        return np.stack([known[item.photo_id] for item in items])
 
 
 def make_items(photos: Sequence[tuple[int, str]]) -> list[Item]:

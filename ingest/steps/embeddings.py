@@ -15,13 +15,23 @@ from library.engines import registry
 from library.models import CropEmbedding, EmbeddingSpace, Photo, PhotoEmbedding
 from library.spaces import space_for
 from vision.imaging.crops import POSITIONS, crops
-from vision.results import Vectors
+from vision.results import SpaceInfo, Vectors
+
+
+@dataclass(frozen=True, slots=True)
+class MadeBy:
+    """An embedder, as its space keeps it; ``source`` is what it was chosen by."""
+
+    space: SpaceInfo
+    engine_id: str
+    source: tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True)
 class PhotoVectors:
     """Of the photo [D] and, where they were asked for and not stored yet, of its crops [5, D]."""
 
+    made_by: MadeBy
     whole: Vectors
     crops: Vectors | None
 
@@ -47,46 +57,57 @@ class EmbeddingsStep:
         return vectors.missing(photo_ids, registry().image_embedder()) | _without_crops(photo_ids)
 
     def compute(self, items: Sequence[Item], vectors: ImageVectors) -> list[PhotoVectors]:
-        """The vectors of each photo. What is stored is not computed again."""
+        """The vectors of each photo, with their space: another model may arrive before they are saved.
+
+        What is stored is not computed again.
+        """
         embedder = registry().image_embedder()
+        made_by = MadeBy(embedder.space, embedder.engine_id, tuple(registry().embedder_source().items()))
         wholes = vectors.of(items, embedder)
         wanted = _without_crops([item.photo_id for item in items])
         parts = [crop for item in items if item.photo_id in wanted for crop in crops(item.image)]
         found = iter(embedder.embed_images(parts).reshape(len(wanted), len(POSITIONS), -1) if parts else ())
         return [
-            PhotoVectors(whole, next(found) if item.photo_id in wanted else None)
+            PhotoVectors(made_by, whole, next(found) if item.photo_id in wanted else None)
             for item, whole in zip(items, wholes, strict=True)
         ]
 
     def save(self, results: dict[int, PhotoVectors]) -> None:
         """Insert or replace the vectors."""
-        embedder = registry().image_embedder()
-        space = space_for(
-            EmbeddingSpace.Kind.IMAGE,
-            embedder.space,
-            written_by=embedder.engine_id,
-            source=registry().embedder_source(),
-        )
-        PhotoEmbedding.objects.bulk_create(
-            [
-                PhotoEmbedding(photo_id=photo_id, space=space, vector=found.whole)
-                for photo_id, found in results.items()
-            ],
-            update_conflicts=True,
-            unique_fields=["space", "photo"],
-            update_fields=["vector"],
-        )
-        CropEmbedding.objects.bulk_create(
-            [
-                CropEmbedding(photo_id=photo_id, space=space, position=position, vector=vector)
-                for photo_id, found in results.items()
-                if found.crops is not None
-                for position, vector in enumerate(found.crops)
-            ],
-            update_conflicts=True,
-            unique_fields=["photo", "space", "position"],
-            update_fields=["vector"],
-        )
+        by_model: dict[MadeBy, dict[int, PhotoVectors]] = {}
+        for photo_id, found in results.items():
+            by_model.setdefault(found.made_by, {})[photo_id] = found
+        for made_by, rows in by_model.items():
+            _save(made_by, rows)
+
+
+def _save(made_by: MadeBy, results: dict[int, PhotoVectors]) -> None:
+    space = space_for(
+        EmbeddingSpace.Kind.IMAGE,
+        made_by.space,
+        written_by=made_by.engine_id,
+        source=dict(made_by.source),
+    )
+    PhotoEmbedding.objects.bulk_create(
+        [
+            PhotoEmbedding(photo_id=photo_id, space=space, vector=found.whole)
+            for photo_id, found in results.items()
+        ],
+        update_conflicts=True,
+        unique_fields=["space", "photo"],
+        update_fields=["vector"],
+    )
+    CropEmbedding.objects.bulk_create(
+        [
+            CropEmbedding(photo_id=photo_id, space=space, position=position, vector=vector)
+            for photo_id, found in results.items()
+            if found.crops is not None
+            for position, vector in enumerate(found.crops)
+        ],
+        update_conflicts=True,
+        unique_fields=["photo", "space", "position"],
+        update_fields=["vector"],
+    )
 
 
 def _without_crops(photo_ids: Sequence[int]) -> set[int]:

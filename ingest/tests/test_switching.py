@@ -15,12 +15,14 @@ from django.test import Client
 from django.urls import reverse
 
 from ingest import ledger
+from ingest.batch import ImageVectors, make_items
 from ingest.models import StepRun
 from ingest.pipeline import todays_engines
 from ingest.runner import ModelsLane
+from ingest.steps.embeddings import EmbeddingsStep
 from ingest.tests.engines import Engines
 from ingest.tests.pictures import Album, fail_on
-from library.models import AuditEvent, EmbeddingSpace, Photo, PhotoEmbedding
+from library.models import AuditEvent, Category, EmbeddingSpace, Photo, PhotoEmbedding, Tag, TagMapping
 from people.models import Face, FaceLabel, Person
 from search.results import Notice
 from search.semantics import understand
@@ -155,6 +157,49 @@ def test_what_is_being_filled_is_not_dropped(library: Album, engines: Engines) -
     look_at(1)
     with pytest.raises(CommandError, match="being filled by today's engine"):
         call("--drop", pk_of("2"))
+
+
+def test_a_model_that_arrives_in_the_middle_of_a_batch_gets_none_of_the_old_ones_vectors(
+    album: Album, engines: Engines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    category = Category.objects.create(name="Things")
+    TagMapping.objects.create(tag=Tag.objects.create(name="thing"), category=category)
+    tag, see = engines.tagger_fake.tag_vectors, engines.embedder_fake._see
+
+    def tag_and_change(vectors: Any) -> Any:
+        engines.embedder_fake.version = "2"
+        return tag(vectors)
+
+    seen_by: list[str] = []
+
+    def note(images: Any) -> None:
+        seen_by.append(engines.embedder_fake.version)
+        see(images)
+
+    monkeypatch.setattr(engines.tagger_fake, "tag_vectors", tag_and_change)
+    monkeypatch.setattr(engines.embedder_fake, "_see", note)
+    album.put("a.jpg", 1)
+    album.take_in()
+    assert seen_by == ["1", "2"]  # first for the tags, then for the space
+    assert list(PhotoEmbedding.objects.values_list("space__model", flat=True)) == ["2"]
+
+
+def test_vectors_are_saved_in_the_space_of_the_model_that_made_them(
+    album: Album, engines: Engines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The model changes between looking and saving; the next look is by the new one."""
+    step = EmbeddingsStep()
+    album.put("a.jpg", 1)
+    album.scan()
+    album.read()
+    photo = album.photo("a.jpg")
+    items = make_items([(photo.pk, photo.sha256 or "")])
+    (found,) = step.compute(items, ImageVectors())
+    engines.embedder_fake.version = "2"
+    step.save({photo.pk: found})
+    space = EmbeddingSpace.objects.get(kind="image")
+    assert (space.model, space.written_by) == ("1", "fake_embedder/1")
+    assert space.source == {"embedder": "fake", "version": "1"}
 
 
 def test_a_space_that_does_not_exist_is_told_with_those_that_do(library: Album) -> None:
