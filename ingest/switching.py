@@ -10,11 +10,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass
+from functools import reduce
+from operator import or_
 from typing import Any
 
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
+from ingest.ledger import EXTRA
 from ingest.models import StepRun
 from library.engines import registry
 from library.models import AuditEvent, EmbeddingSpace, Photo, PhotoEmbedding
@@ -177,13 +180,14 @@ def drop(space: EmbeddingSpace) -> tuple[int, int]:
     """
     if space.status == Status.ACTIVE:
         raise SwitchRefused(f"{space} answers: switch to another space first.")
-    if space.status == Status.BUILDING and _is_todays(space):
+    if _is_todays(space):
         raise SwitchRefused(
             f"{space} is being filled by today's engine. Choose another engine first, or the next run fills "
             "it again."
         )
     faces = Face.objects.filter(space=space)
     deleted = PhotoEmbedding.objects.filter(space=space).count() + faces.filter(UNSPOKEN).count()
+    _make_stale(space)
     faces.filter(UNSPOKEN).delete()
     kept = faces.count()
     before = {"space": str(space), "rows": deleted, "kept": kept}
@@ -194,6 +198,18 @@ def drop(space: EmbeddingSpace) -> tuple[int, int]:
         forget_index(space.pk)
         space.delete()
     return deleted, kept
+
+
+def _make_stale(space: EmbeddingSpace) -> None:
+    """What is dropped was not looked at: its engine, when it comes back, would skip these photos."""
+    step = StepRun.Step.FACES if space.kind == Kind.FACE else StepRun.Step.EMBEDDINGS
+    StepRun.objects.filter(_by(_engines_of(space)), step=step).update(engine="")
+
+
+def _by(engines: set[str]) -> Q:
+    """Entries of the ledger made by one of these engines, with or without an extra."""
+    extras = (Q(engine__startswith=name + EXTRA) for name in engines)
+    return reduce(or_, extras, Q(engine__in=engines))
 
 
 def _known(space: EmbeddingSpace) -> QuerySet[Photo]:
@@ -209,12 +225,10 @@ def _known(space: EmbeddingSpace) -> QuerySet[Photo]:
 def _missing(space: EmbeddingSpace) -> QuerySet[Photo]:
     """Those of them that it does not know and that can be had."""
     wanted = _known(space).exclude(state=Photo.State.FAILED)
-    engines = _engines_of(space)
+    by_it = StepRun.objects.filter(_by(_engines_of(space)))
     if space.kind == Kind.FACE:
-        return wanted.exclude(steps__in=StepRun.objects.filter(step=StepRun.Step.FACES, engine__in=engines))
-    given_up = StepRun.objects.filter(
-        step=StepRun.Step.EMBEDDINGS, status=StepRun.Status.FAILED, engine__in=engines
-    )
+        return wanted.exclude(steps__in=by_it.filter(step=StepRun.Step.FACES))
+    given_up = by_it.filter(step=StepRun.Step.EMBEDDINGS, status=StepRun.Status.FAILED)
     done = PhotoEmbedding.objects.filter(space=space)
     return wanted.exclude(pk__in=done.values("photo")).exclude(pk__in=given_up.values("photo"))
 

@@ -13,9 +13,10 @@ import pytest
 from ingest.models import StepRun
 from ingest.switching import promote_complete
 from ingest.tests.engines import Engines
-from ingest.tests.pictures import Album, attempts_of, states, steps_of
+from ingest.tests.pictures import Album, attempts_of, fail_on, states, steps_of
 from library.models import CropEmbedding, EmbeddingSpace, Photo, PhotoEmbedding
 from library.spaces import space_for
+from vision.errors import EngineFailed
 
 pytestmark = pytest.mark.django_db
 
@@ -113,6 +114,20 @@ def test_a_space_takes_over_without_crops(photos: list[Photo], engines: Engines,
     )
     promote_complete()
     assert EmbeddingSpace.objects.active("image") == new
+
+
+def test_a_photo_the_new_engine_fails_on_holds_nothing_up(
+    album: Album, photos: list[Photo], engines: Engines, settings: Any
+) -> None:
+    """The ledger names the engine with its extra."""
+    settings.LOCAL_CROPS = True
+    engines.embedder_fake.version = "2"
+    engines.embedder_fake.before = fail_on(photos[0], EngineFailed("bad luck"))
+    album.process()
+    assert steps_of(photos[0])["embeddings"] == "failed"
+    active = EmbeddingSpace.objects.active("image")
+    assert active is not None
+    assert active.model == "2"
 
 
 def test_a_lost_preview_is_made_again_for_crops(

@@ -159,6 +159,36 @@ def test_what_is_being_filled_is_not_dropped(library: Album, engines: Engines) -
         call("--drop", pk_of("2"))
 
 
+def test_a_space_of_todays_engine_is_not_dropped_after_a_switch_away(
+    library: Album, engines: Engines
+) -> None:
+    """The ledger says that its engine looked at every photo: it would not do so a second time."""
+    engines.embedder_fake.version = "2"
+    library.process()
+    call(pk_of("1"))
+    assert statuses() == {"1": "active", "2": "retired"}
+    with pytest.raises(CommandError, match="filled by today's engine"):
+        call("--drop", pk_of("2"))
+    assert PhotoEmbedding.objects.filter(space__model="2").count() == 4
+
+
+@pytest.mark.parametrize("kind", ["image", "face"])
+def test_what_was_dropped_is_made_again_when_its_engine_comes_back(
+    library: Album, engines: Engines, kind: str
+) -> None:
+    """Dropped before today's engine has looked at anything, so that the ledger still names the other one."""
+    fake = engines.embedder_fake if kind == "image" else engines.faces_fake
+    fake.version = "2"
+    look_at(2)
+    fake.version = "1"
+    call("--drop", pk_of("2", kind))
+    fake.version = "2"
+    library.process()
+    rows = PhotoEmbedding.objects if kind == "image" else Face.objects
+    assert rows.filter(space__model="2").count() == 4
+    assert statuses(kind)["2"] == "active"
+
+
 def test_a_model_that_arrives_in_the_middle_of_a_batch_gets_none_of_the_old_ones_vectors(
     album: Album, engines: Engines, monkeypatch: pytest.MonkeyPatch
 ) -> None:
