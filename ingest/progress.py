@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from ingest import clusters, reports
 from ingest.models import ScanSession, StepRun
-from ingest.pipeline import switched_off
+from ingest.pipeline import switched_off, todays_engines
 from ingest.states import PIPELINE
 from ingest.switching import unusual
 from library.engines import registry
@@ -19,6 +19,7 @@ from library.models import Photo, TagMapping
 from vision.results import EngineStatus
 
 RATE_WINDOW = timedelta(seconds=60)
+REASONS_SHOWN = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +124,30 @@ def spaces() -> list[dict[str, Any]]:
     return [state.as_data() for state in unusual()]
 
 
+def warnings(memory: list[dict[str, Any]]) -> list[str]:
+    """What a person has to do something about; ``memory`` is ``reports.reports()``."""
+    return [*reports.warnings(memory), *_could_not_start()]
+
+
+def _could_not_start() -> list[str]:
+    """A sentence for each reason why engines left photos out although they count as live.
+
+    An engine counts as live when its files are there. That a card is missing, or that the content of a file
+    is damaged, turns up when a worker loads it.
+    """
+    live = [step for step, (_, engine) in todays_engines().items() if engine is not None]
+    skipped = StepRun.objects.filter(status=StepRun.Status.SKIPPED, step__in=live)
+    finished = skipped.filter(photo__state__in=(Photo.State.COMPLETED, Photo.State.PARTIAL))
+    reasons: dict[str, dict[str, int]] = {}
+    counted = finished.order_by().values_list("error", "step").annotate(n=Count("pk"))
+    for reason, step, count in counted.order_by("-n", "step"):
+        reasons.setdefault(reason, {})[step] = count
+    return [
+        f"{max(counts.values()):,} photos were left out ({', '.join(sorted(counts))}): {reason}"
+        for reason, counts in list(reasons.items())[:REASONS_SHOWN]
+    ]
+
+
 def failures(most: int = 100) -> list[dict[str, str]]:
     """Photos that failed, with their files and the reason."""
     failed = Photo.objects.filter(state=Photo.State.FAILED).prefetch_related("files").order_by("-pk")[:most]
@@ -152,7 +177,7 @@ def summary() -> dict[str, Any]:
         "memory": memory,
         "spaces": spaces(),
         "workers": workers,
-        "warnings": clusters.warnings(workers) + reports.warnings(memory),
+        "warnings": clusters.warnings(workers) + warnings(memory),
         "failed": failures(1000),
         "skipped": latest_skips(1000),
     }

@@ -25,7 +25,7 @@ def status(request: HttpRequest) -> HttpResponse:
     if _is_owner(request):
         context["memory"] = reports.reports()
         context["clusters"] = clusters.clusters()
-        context["warnings"] = clusters.warnings(context["clusters"]) + reports.warnings(context["memory"])
+        context["warnings"] = clusters.warnings(context["clusters"]) + books.warnings(context["memory"])
         context["spaces"] = books.spaces()
     if getattr(request.user, "is_staff", False):
         failed = Photo.objects.filter(state=Photo.State.FAILED)
@@ -63,7 +63,7 @@ def stats(request: HttpRequest) -> JsonResponse:
             "memory": memory,
             "spaces": books.spaces() if _is_owner(request) else [],
             "workers": workers,
-            "warnings": clusters.warnings(workers) + reports.warnings(memory),
+            "warnings": clusters.warnings(workers) + (books.warnings(memory) if _is_owner(request) else []),
         }
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -12,10 +13,12 @@ from django.urls import reverse
 
 from ingest.models import ScanSession, StepRun
 from ingest.tests.engines import Engines
+from ingest.tests.pictures import Album
 from library.actions.seed import seed_categories
 from library.models import Photo, Root
 from library.tests.factories import make_photo, make_root, make_user
 from library.tests.pages import assert_sound
+from vision.errors import EngineUnavailable
 
 pytestmark = pytest.mark.django_db
 
@@ -79,6 +82,28 @@ def test_the_page_says_why_an_engine_is_off_and_what_helps(member_client: Client
     assert "fake_hasher/1" in html
     assert "The weights of the faces are not there." in html
     assert "Put them there." in html
+
+
+def test_the_owner_is_told_what_an_engine_could_not_load(
+    owner_client: Client, member_client: Client, album: Album, engines: Engines
+) -> None:
+    """Its files are there, so it counts as live; that no card is there is known when it is loaded."""
+
+    def no_card(images: Any) -> None:
+        raise EngineUnavailable("DEVICE=cuda is set, but there is no card.", "Set DEVICE=auto.")
+
+    engines.reader_fake.before = no_card
+    album.put("a.jpg", 1)
+    album.put("b.jpg", 2)
+    album.take_in()
+    told = "2 photos were left out (ocr): DEVICE=cuda is set, but there is no card. Set DEVICE=auto."
+    assert told in page(owner_client)
+    assert json.loads(page(owner_client, "stats"))["warnings"] == [told]
+    assert told not in page(member_client)
+    assert json.loads(page(member_client, "stats"))["warnings"] == []
+    engines.reader_fake.before = bool
+    album.process()
+    assert json.loads(page(owner_client, "stats"))["warnings"] == []
 
 
 def test_the_page_shows_the_steps(member_client: Client) -> None:
