@@ -30,6 +30,7 @@ from vision.results import EngineStatus, SpaceInfo
 PORTS = ("embedder", "tagger", "reader", "faces", "hasher")
 
 E = TypeVar("E", bound=Engine)
+T = TypeVar("T")
 
 _FORMER = "former embedder"
 
@@ -72,7 +73,7 @@ class Registry:
                 self._let_go_of_former()
                 return live
             problem = _gone(space, source, live.space)
-        former = former_embedder(space, source, self.config)
+        former = _readable(lambda: former_embedder(space, source, self.config))
         if former is None:
             raise problem
         return self._keep(_FORMER, former)
@@ -156,7 +157,7 @@ class Registry:
 
     def _current(self, port: str, make: Callable[[], E]) -> E:
         """The kept engine when its identity is still today's, otherwise a new one (its models load later)."""
-        return self._keep(port, make())
+        return self._keep(port, _readable(make))
 
     def _keep(self, port: str, fresh: E) -> E:
         with self._lock:
@@ -182,6 +183,17 @@ class Registry:
         _LEFT_BEHIND.append(self._engines)
         self._lock = threading.RLock()
         self._engines = {}
+
+
+def _readable(make: Callable[[], T]) -> T:
+    """What ``make`` gives; a file or folder that this user may not read is a reason like any other."""
+    try:
+        return make()
+    except OSError as error:
+        raise EngineUnavailable(
+            f"{error.filename or 'A file of the model'} cannot be read: {error.strerror or error}.",
+            "Let the user that Heirloom runs as read it, or correct the setting that names it.",
+        ) from error
 
 
 def _gone(space: SpaceInfo, source: Mapping[str, Any], live: SpaceInfo) -> EngineUnavailable:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib.util
 import os
 import shutil
@@ -17,6 +18,7 @@ from vision import choice, devices
 from vision.config import EngineConfig
 from vision.errors import EngineUnavailable
 from vision.registry import PORTS, Registry
+from vision.results import SpaceInfo
 from vision.tests.small_models import build_clip_folder
 
 
@@ -181,3 +183,24 @@ def test_providers(tmp_path: Path) -> None:
     assert devices.onnx_providers(cpu) == ["CPUExecutionProvider"]
     auto = EngineConfig(model_cache_dir=tmp_path, device="auto")
     assert devices.onnx_providers(auto)[-1] == "CPUExecutionProvider"
+
+
+def test_a_folder_that_cannot_be_read_is_a_reason_and_the_rest_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As with weights that another user downloaded. Root may read everything, so the refusal is put in."""
+
+    def refuse(config: EngineConfig) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied", str(tmp_path / "clip"))
+
+    monkeypatch.setattr(choice, "embedder", refuse)
+    monkeypatch.setattr(choice, "faces", refuse)
+    registry = Registry(EngineConfig(tmp_path))
+    found = {status.port: status for status in registry.status(["cat"])}
+    for port in ("embedder", "tagger", "faces"):
+        assert not found[port].live
+        assert found[port].reason == f"{tmp_path / 'clip'} cannot be read: Permission denied."
+    assert found["hasher"].live
+    assert registry.engine_id("embedder") is None
+    with pytest.raises(EngineUnavailable, match="cannot be read"):
+        registry.text_embedder_for(SpaceInfo("clip", "old", 3), {"embedder": "onnx_clip"})
