@@ -224,17 +224,28 @@ def verify(model: Model, cache_dir: Path, *, content: bool = True) -> None:
 def check_file(path: Path) -> None:
     """Before a file of weights is loaded: hold it against the record of the folder it lies in.
 
-    A file without a record, placed by a person, passes. Raises WeightsDamaged with the command that repairs.
+    A file without a record, placed by a person, passes. Raises WeightsDamaged with the command that repairs,
+    EngineUnavailable when the file may not be read.
     """
     for folder in list(path.parents)[:3]:
         if (folder / RECORD).is_file():
             row = read_record(folder).get(path.relative_to(folder).as_posix())
-            if row is not None and (path.stat().st_size != row["size"] or digest(path) != row["sha256"]):
+            if row is not None and not _is_recorded(path, row):
                 model = next((model for model in manifest() if model.id == folder.name), None)
                 command = model.command if model else "manage.py download_models"
                 reason = f"{path} is not the file that was downloaded (sha256)."
                 raise WeightsDamaged(reason, f"Run `{command}`.")
             return
+
+
+def _is_recorded(path: Path, row: dict[str, Any]) -> bool:
+    try:
+        return bool(path.stat().st_size == row["size"] and digest(path) == row["sha256"])
+    except OSError as error:
+        raise EngineUnavailable(
+            f"{path} cannot be read: {error.strerror or error}.",
+            "Let the user that Heirloom runs as read it.",
+        ) from error
 
 
 def digest(path: Path) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import shutil
@@ -21,6 +22,7 @@ from vision import weights
 from vision.config import EngineConfig
 from vision.devices import onnx_session
 from vision.embedders.clip_folder import _FILES
+from vision.errors import EngineUnavailable
 from vision.registry import Registry
 from vision.tests import weights_server as web
 from vision.tests.small_models import build_clip_folder
@@ -438,6 +440,20 @@ def test_damage_is_found_named_and_repaired(server: Server, unknown: Model, tmp_
     assert get(unknown, tmp_path) == ["visual/model.onnx"]
     assert there(unknown, tmp_path) == FILES
     verify(unknown, tmp_path)
+
+
+def test_a_file_that_may_not_be_read_is_told(
+    model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Photos are then left out and looked at later; as any other error they would have failed for good."""
+    get(model, tmp_path)
+
+    def refuse(path: Path) -> str:
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    monkeypatch.setattr(weights, "digest", refuse)
+    with pytest.raises(EngineUnavailable, match=r"model\.onnx cannot be read: Permission denied"):
+        check_file(model.folder(tmp_path) / "visual/model.onnx")
 
 
 def test_a_broken_record_is_told_and_made_again(model: Model, tmp_path: Path) -> None:
