@@ -65,6 +65,7 @@ class BackgroundFetch:
         self._news: queue.SimpleQueue[str | Model] = queue.SimpleQueue()
         self._stop = threading.Event()
         self._words = ""
+        self._told: set[str] = set()
         self._thread: threading.Thread | None = None
 
     def start(self, models: list[Model]) -> None:
@@ -99,34 +100,43 @@ class BackgroundFetch:
                 wake("models")
 
     def _run(self, models: list[Model]) -> None:
+        """Until everything is there, or told to stop; what does not come is asked for again now and then."""
         told = False
-        while not self._stop.is_set():
-            if sources_answer(models, settings.MODEL_MIRRORS, seconds=ANSWER_SECONDS):
-                self._fetch(models)
-                break
-            if not told:
-                self._news.put(
-                    "No network for fetching models: what needs them waits, everything else goes on. "
-                    "`manage.py download_models` tells how to bring them."
-                )
-                told = True
+        try:
+            while models and not self._stop.is_set():
+                if sources_answer(models, settings.MODEL_MIRRORS, seconds=ANSWER_SECONDS):
+                    models = self._fetch(models)
+                elif not told:
+                    self._news.put(
+                        "No network for fetching models: what needs them waits, everything else goes on. "
+                        "`manage.py download_models` tells how to bring them."
+                    )
+                    told = True
+                self._words = ""
+                if models:
+                    self._stop.wait(self._retry_seconds)
+        finally:
             self._words = ""
-            self._stop.wait(self._retry_seconds)
-        self._words = ""
 
-    def _fetch(self, models: list[Model]) -> None:
+    def _fetch(self, models: list[Model]) -> list[Model]:
+        """Fetch these; returns those that did not come, each told about once a reason."""
         downloader = Downloader(
             Path(settings.MODEL_CACHE_DIR), settings.MODEL_MIRRORS, progress=self._show, sleep=self._sleep
         )
+        left = []
         for model in models:
             try:
                 downloader.get(model)
             except _Stopped:
-                return
+                return []
             except (DownloadFailed, EngineUnavailable) as error:
-                self._news.put(f"{error}\n`{model.command}` goes on there.")
+                left.append(model)
+                if str(error) not in self._told:
+                    self._told.add(str(error))
+                    self._news.put(f"{error}\n`{model.command}` goes on there.")
             else:
                 self._news.put(model)
+        return left
 
     def _show(self, file: WeightFile, done: int, total: int | None) -> None:
         if self._stop.is_set():

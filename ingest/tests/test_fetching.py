@@ -98,6 +98,19 @@ def test_a_download_that_cannot_be_finished_says_how_to_go_on(server: Server, re
     assert "`manage.py download_models --profile tiny` goes on there." in said[2]
 
 
+def test_what_broke_in_the_middle_is_asked_for_again(server: Server, real_registry: Any) -> None:
+    server.plan[PATH] = [status(404), status(404)]
+    said: list[str] = []
+    fetch = BackgroundFetch(said.append, retry_seconds=0.1)
+    fetch.start(wanted_models())
+    end = time.monotonic() + 20
+    while len(said) < 4 and time.monotonic() < end:
+        fetch.look()
+        time.sleep(0.05)
+    assert ["could not be fetched" in line for line in said[2:]] == [True, False], "each reason once"
+    assert "it is here" in said[-1]
+
+
 def test_stopping_keeps_what_has_come(server: Server, settings: Any, real_registry: Any) -> None:
     said: list[str] = []
     fetch = BackgroundFetch(said.append)
