@@ -77,11 +77,17 @@ def test_a_member_sees_no_names_of_files_and_folders(member_client: Client, trou
     assert "Everything is up to date" in html
 
 
-def test_the_page_says_why_an_engine_is_off_and_what_helps(member_client: Client) -> None:
-    html = page(member_client)
+def test_the_page_says_why_an_engine_is_off_and_what_helps(
+    owner_client: Client, member_client: Client
+) -> None:
+    """Reasons name folders of the server, so they are for those who can do something about them."""
+    html = page(owner_client)
     assert "fake_hasher/1" in html
     assert "The weights of the faces are not there." in html
     assert "Put them there." in html
+    html = page(member_client)
+    assert "fake_hasher/1" in html and ">off<" in html
+    assert "The weights of the faces" not in html and "Put them there." not in html
 
 
 def test_the_owner_is_told_what_an_engine_could_not_load(
