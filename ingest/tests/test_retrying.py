@@ -314,7 +314,7 @@ def test_every_transition_is_a_log_line(
 
 
 def test_what_an_older_version_wrote_gets_its_class_and_is_counted() -> None:
-    migration = import_module("ingest.migrations.0005_classes_and_tallies")
+    migration = import_module("ingest.migrations.0007_classes_and_tallies")
     failed(make_photo(), error="OSError: page 7", reason="", milliseconds=20)
     failed(make_photo(), error="OSError: page 8", reason="", milliseconds=40)
     StepRun.objects.create(photo=make_photo(), step="ocr", status="done", engine="e/1", milliseconds=10)

@@ -17,8 +17,8 @@ from photos_project.http import is_fragment
 from photos_project.middleware import CONTENT_SECURITY_POLICY
 
 BASE = Path(__file__).resolve().parents[2]
-OPEN_VIEWS = {"login", "health"}
-"""Names of the views that need no login; the admin and static files look after themselves."""
+OPEN_VIEWS = {"login", "health", "metrics"}
+"""Names of the views that need no login; the admin, static files and metrics look after themselves."""
 
 
 def secret(request: HttpRequest) -> HttpResponse:
@@ -67,7 +67,7 @@ def views(patterns: list[URLPattern | URLResolver]) -> list[URLPattern]:
     return found
 
 
-def test_only_login_and_health_are_open() -> None:
+def test_only_login_health_and_metrics_are_open() -> None:
     opened = {
         pattern.name
         for pattern in views(get_resolver().url_patterns)
