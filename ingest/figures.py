@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
-from django.db.models import Count, Q
+from django.db.models import Count, Q, QuerySet
 from django.utils import timezone
 from django_q.models import OrmQ
 
@@ -45,7 +45,9 @@ def waiting() -> list[Waiting]:
     files, *models = waiting_photos()
     sums: Counter[tuple[Lane, int]] = Counter()
     priorities = dict(ScanSession.objects.values_list("pk", "priority"))
-    for lane, photos in (("files", files), *(("models", photos) for photos in models)):
+    by_lane: list[tuple[Lane, QuerySet[Photo]]] = [("files", files)]
+    by_lane += [("models", photos) for photos in models]
+    for lane, photos in by_lane:
         # Rows, not keys, for the sake of an index-only scan.
         counted = photos.order_by().values_list("scan", "priority").annotate(n=Count("*"))
         for scan, priority, count in counted:

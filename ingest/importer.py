@@ -120,11 +120,11 @@ class Importer:
             setattr(self._session, name, self._tally.counts[name])
         self._session.save(update_fields=_COUNTS)
         self._folders.write()
+        counting.fold()
 
     def finish(self) -> ScanSession:
         """Mark what vanished (or stop and ask), and close the session."""
         session = self._session
-        self._folders.write()
         gone = [known for path, known in self._unseen.items() if not known.missing and not self._closed(path)]
         session.status = ScanSession.Status.FINISHED
         if gone and self._looks_unmounted(gone) and not self._accept_missing:
@@ -137,6 +137,7 @@ class Importer:
             self._mark_missing(gone)
             self._tally.counts["vanished"] = len(gone)
         self._read_unread_again()
+        self._folders.write()
         for name in _COUNTS:
             setattr(session, name, self._tally.counts[name])
         session.skips = self._tally.skips
@@ -150,6 +151,7 @@ class Importer:
             **{name: getattr(session, name) for name in written},
         )
         session.refresh_from_db(fields=["status", "paused", "priority"])
+        counting.fold()
         return session
 
     def _read_unread_again(self) -> None:
@@ -160,8 +162,12 @@ class Importer:
         there = PhotoFile.objects.present().filter(photo=OuterRef("pk"), root=self._root)
         readable = Q(sha256=None) | Q(renditions_at__isnull=False)
         unread = Photo.objects.filter(readable, Exists(there), state=Photo.State.FAILED, lost_leases=0)
-        if unread.exists():
-            unread.update(**_READ_AGAIN)
+        photo_ids = list(unread.values_list("pk", flat=True))
+        if photo_ids:
+            unread.filter(pk__in=photo_ids).update(**_READ_AGAIN)
+            files = PhotoFile.objects.present().filter(root=self._root, photo__in=photo_ids)
+            paths = files.in_folder(bytes(self._session.subfolder)).values_list("relative_path", "photo_id")
+            self._take_up((bytes(path), photo_id) for path, photo_id in paths)
 
     def _left_by_cancelled(self) -> set[int]:
         """Unfinished photos of cancelled sessions: whoever finds their files again takes them up."""
@@ -200,17 +206,17 @@ class Importer:
             if not _has_same_bytes(found, known):
                 self._tally.counts["changed"] += 1
                 self._change(found, known, now)
-        self._take_up(before)
+        self._take_up((found.relative_path, known.photo_id) for found, known in before)
         regroup(photo_ids={known.photo_id for _, known in before if known.missing})
         index_photos(known.photo_id for _, known in before if known.photo_id not in self._left)
         self._waiting.clear()
         self._folders.write()
 
-    def _take_up(self, before: list[tuple[FoundFile, _Known]]) -> None:
+    def _take_up(self, files: Iterable[tuple[bytes, int]]) -> None:
         """Known photos that there is work with wait for this session from now on, and are counted in it."""
         by_folder: dict[bytes, list[int]] = {}
-        for found, known in before:
-            by_folder.setdefault(folder_of(found.relative_path), []).append(known.photo_id)
+        for path, photo_id in files:
+            by_folder.setdefault(folder_of(path), []).append(photo_id)
         for folder, photo_ids in by_folder.items():
             unfinished = Photo.objects.filter(pk__in=photo_ids).exclude(state__in=Photo.FINAL_STATES)
             if unfinished.exists():

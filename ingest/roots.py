@@ -54,7 +54,7 @@ def check_folder(folder: str | bytes) -> bytes:
         raise RootRefused(f"{shown} is not a folder.")
     if not os.access(path, os.R_OK | os.X_OK):
         raise RootRefused(f"{shown} cannot be read by this user: check its permissions.")
-    for own in _own_folders():
+    for own in own_folders():
         if own.is_relative_to(os.fsdecode(path)):
             raise RootRefused(
                 f"{shown} holds {own}, where Heirloom keeps its own files: it never writes to originals. "
@@ -93,11 +93,12 @@ def rules_from_settings() -> ScanRules:
         excluded_folders=frozenset(name.casefold() for name in settings.EXCLUDED_FOLDERS),
         include_hidden=settings.INCLUDE_HIDDEN,
         max_file_size=settings.MAX_FILE_SIZE,
-        forbidden=_own_folders(),
+        forbidden=own_folders(),
     )
 
 
-def _own_folders() -> tuple[Path, ...]:
+def own_folders() -> tuple[Path, ...]:
+    """Folders that Heirloom writes to: never scanned as a part of a root around them."""
     folders = (settings.DATA_DIR, settings.THUMBNAIL_DIR, settings.MODEL_CACHE_DIR)
     return tuple(Path(folder).resolve() for folder in folders)
 
@@ -118,8 +119,8 @@ def scan(
 ) -> ScanSession:
     """Walk the folder and take what is found into the library. Returns the closed session.
 
-    When ``should_stop`` says so the walk ends early: what was found is kept, nothing counts as vanished. So it
-    does when the session is paused, to be walked again later, or cancelled.
+    When ``should_stop`` says so the walk ends early: what was found is kept, nothing counts as vanished. So
+    does it when the session is paused, to be walked again later, or cancelled.
 
     A folder that is not there fails the session and marks nothing. While another process scans this root,
     this one waits. Files that are still being written are waited for, for SETTLE_SECONDS. A ``session`` that

@@ -15,6 +15,7 @@ from django.utils import timezone
 from ingest.models import ScanSession, SessionFolder
 from ingest.retrying import By
 from ingest.roots import ScanTarget, scan, walk_nobody_makes
+from ingest.session_progress import states_of
 from library.models import AuditEvent, Photo
 from photos_project.logging import get_logger
 
@@ -85,8 +86,11 @@ def set_priority(*, session: ScanSession, priority: int, by: By) -> ScanSession:
 def cancel(*, session: ScanSession, by: By) -> ScanSession:
     """End it. What it found stays known; what is unfinished keeps its state until a scan finds it again.
 
-    Raises SessionRefused when it is cancelled already.
+    Raises SessionRefused when it is cancelled already, or finished.
     """
+    (state,) = states_of([session])
+    if not state.open and state.phase != "cancelled":
+        raise SessionRefused(f"Session {session.pk} is over: there is nothing to cancel.")
     return _change(session, by, "cancel session", {"status": Status.CANCELLED, "finished_at": timezone.now()})
 
 

@@ -93,11 +93,9 @@ def _take_in_uploads() -> None:
     """Somebody who waits in front of a browser does not wait for the end of a walk."""
     from ingest.files_lane import FilesLane
 
-    waiting = Photo.objects.filter(
-        state__in=Photo.FILES_LANE_STATES, scan=0, priority=Photo.Priority.UPLOAD, lease_until__isnull=True
-    )
-    if waiting.exists():
-        FilesLane(should_stop=lambda: stop_requested() or not waiting.exists()).run()
+    unread = Photo.objects.filter(state__in=Photo.FILES_LANE_STATES, scan=0, priority=Photo.Priority.UPLOAD)
+    if unread.filter(lease_until__isnull=True).exists():
+        FilesLane(should_stop=lambda: stop_requested() or not unread.exists()).run()
         wake("models")
 
 

@@ -11,10 +11,12 @@ from django.views.decorators.http import require_safe
 from ingest import clusters, reports
 from ingest import progress as books
 from ingest.models import ScanSession
+from ingest.session_progress import open_sessions
 from library.access import photos_for
 from library.models import Photo, PhotoQuerySet, Root
 
 FAILURES_SHOWN = 100
+OPEN_SHOWN = 5
 
 
 @require_safe
@@ -27,6 +29,7 @@ def status(request: HttpRequest) -> HttpResponse:
         context["clusters"] = clusters.clusters()
         context["warnings"] = clusters.warnings(context["clusters"]) + books.warnings(context["memory"])
         context["spaces"] = books.spaces()
+        context["states"] = open_sessions(most=OPEN_SHOWN)
     if getattr(request.user, "is_staff", False):
         failed = Photo.objects.filter(state=Photo.State.FAILED)
         context["failure_count"] = failed.count()
