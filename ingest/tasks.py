@@ -66,12 +66,18 @@ def wake(lane: Lane) -> int:
 
     Returns how many slices were queued.
     """
-    queued = 0
     if lane == "files":
-        _wake_walks()
-        # Held photos, too: a worker that died over them frees them at the next slice.
-        if not Photo.objects.filter(state__in=Photo.FILES_LANE_STATES).exists():
-            return 0
+        sessions.find_lost_walks()
+        if sessions.to_walk().exists():
+            _enqueue("files", room_for=1, task=WALK)
+    return _wake_slices(lane)
+
+
+def _wake_slices(lane: Lane) -> int:
+    queued = 0
+    # Held photos, too: a worker that died over them frees them at the next slice.
+    if lane == "files" and not Photo.objects.filter(state__in=Photo.FILES_LANE_STATES).exists():
+        return 0
     while _enqueue(lane, room_for=_workers(lane)):
         queued += 1
     return queued
@@ -85,8 +91,15 @@ def walk_sessions() -> list[str]:
     # The broker ends a task that runs too long; the session goes on then in the next one.
     should_stop = _deadline(Conf.TIMEOUT - NIGHTLY_MARGIN_SECONDS)
     with beating():
-        walked = sessions.walk_all(should_stop=should_stop, meanwhile=_take_in_uploads)
+        walked = sessions.walk_all(should_stop=should_stop, meanwhile=_while_walking)
+    wake_all()
     return [f"{session.root}: {session.status}" for session in walked]
+
+
+def _while_walking() -> None:
+    """Other workers begin with what was found so far. The scan that goes on is ours: it is not looked at."""
+    _wake_slices("files")
+    _take_in_uploads()
 
 
 def _take_in_uploads() -> None:
@@ -97,12 +110,6 @@ def _take_in_uploads() -> None:
     if unread.filter(lease_until__isnull=True).exists():
         FilesLane(should_stop=lambda: stop_requested() or not unread.exists()).run()
         wake("models")
-
-
-def _wake_walks() -> None:
-    sessions.find_lost_walks()
-    if sessions.to_walk().exists():
-        _enqueue("files", room_for=1, task=WALK)
 
 
 def wake_all(lanes: Sequence[Lane] = LANES) -> None:

@@ -84,6 +84,16 @@ def test_a_session_is_walked_by_a_worker_and_processed(album: Album) -> None:
     assert rows(session, b"2019") == {"Italy": (1, 1, 0, 0)}
 
 
+def test_a_walk_wakes_the_lanes(album: Album) -> None:
+    album.put("a.jpg", 1)
+    start(album)
+    walk()
+    assert {(row.key, row.func()) for row in OrmQ.objects.all()} == {
+        ("files", tasks.SLICE),
+        ("models", tasks.SLICE),
+    }
+
+
 def test_only_the_chosen_folder_is_walked_and_counts_from_there(album: Album) -> None:
     album.put("2019/Italy/a.jpg", 1)
     album.put("2020/c.jpg", 2)
