@@ -21,6 +21,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 PROJECT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(PROJECT))
 from benchmarks.search_crops import installation  # noqa: E402 - the path comes first
@@ -105,10 +107,15 @@ def changing(session: Any) -> Iterator[None]:
 
 
 def milliseconds(work: Callable[[], object], rounds: int) -> dict[str, float]:
-    """Median, 95th percentile and the longest of so many rounds, after three that warm up."""
+    """Median, 95th percentile and the longest of so many rounds, after three that warm up.
+
+    ``cpu`` is the mean time that this process and its connection's server process had a core: what is left
+    of the time on a machine that has nothing else to do.
+    """
     for _ in range(3):
         work()
     took = []
+    cpu = cpu_seconds()
     for _ in range(rounds):
         started = time.perf_counter()
         work()
@@ -117,7 +124,17 @@ def milliseconds(work: Callable[[], object], rounds: int) -> dict[str, float]:
         "p50": round(statistics.median(took), 2),
         "p95": round(statistics.quantiles(took, n=20)[-1], 2),
         "max": round(max(took), 2),
+        "cpu": round(1000 * (cpu_seconds() - cpu) / rounds, 2),
     }
+
+
+def cpu_seconds() -> float:
+    """What this process and the server process of its connection have used."""
+    from django.db import connection
+
+    connection.ensure_connection()
+    backend = psutil.Process(connection.connection.info.backend_pid).cpu_times()
+    return time.process_time() + backend.user + backend.system
 
 
 def claims(rounds: int) -> dict[str, dict[str, float]]:
