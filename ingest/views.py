@@ -12,7 +12,7 @@ from ingest import clusters, reports
 from ingest import progress as books
 from ingest.models import ScanSession
 from ingest.session_progress import open_sessions
-from library.access import photos_for
+from library.access import hidden_roots, photos_for
 from library.models import Photo, PhotoQuerySet, Root
 
 FAILURES_SHOWN = 100
@@ -72,8 +72,11 @@ def stats(request: HttpRequest) -> JsonResponse:
 
 
 def _countable(request: HttpRequest) -> PhotoQuerySet | None:
-    """The owner's numbers are about everything; a member's about what they may see."""
-    return None if _is_owner(request) else photos_for(request.user)
+    """The owner's numbers are about everything; a member's about what they may see.
+
+    Where nothing is hidden from a member that is everything, too: kept counts, instead of counting photos.
+    """
+    return photos_for(request.user) if hidden_roots(request.user) else None
 
 
 def _is_owner(request: HttpRequest) -> bool:
