@@ -17,6 +17,7 @@ from ingest.models import ScanSession, StepRun
 from ingest.scanner import Area, FoundFile, Skipped
 from ingest.session_folders import SessionFolders, folder_of
 from ingest.settling import is_settled
+from ingest.sources import distrust_bytes, hear_again, tell_otherwise
 from library.duplicates import regroup
 from library.models import Photo, PhotoFile, Root
 from search.indexing import index_photos
@@ -233,6 +234,8 @@ class Importer:
         photos = Photo.objects.filter(pk__in={known.photo_id for known in returned})
         photos.update(missing_since=None)
         photos.filter(state=Photo.State.FAILED).update(**_READ_AGAIN)
+        if returned:
+            hear_again(tell_otherwise(photos, {known.pk for known in returned}))
 
     def _read_metadata_again(self, pairs: list[tuple[FoundFile, _Known]]) -> None:
         """The sidecars of these came, changed or went: read metadata again, and have no model look again.
@@ -291,6 +294,7 @@ class Importer:
             photo_id = photo.pk
         else:
             others.distrust()
+            distrust_bytes(photo_id)
             Photo.objects.filter(pk=photo_id).update(missing_since=None, **_READ_AGAIN)
         PhotoFile.objects.filter(pk=known.pk).update(
             photo=photo_id,
