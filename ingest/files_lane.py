@@ -11,7 +11,7 @@ from django.conf import settings
 from django.db import DataError, transaction
 from django.utils import timezone
 
-from ingest import counting, foreign, identities, leases, ledger, step_counts
+from ingest import counting, foreign, identities, leases, ledger
 from ingest.leases import Worker
 from ingest.ledger import StepOutcome
 from ingest.leftovers import remove_abandoned
@@ -103,8 +103,7 @@ class FilesLane:
             futures[found.source.photo_id] = pool.submit(preprocess, found)
         results = {pk: _result(future) for pk, future in futures.items()}
         enter(self._worker, reads, results)
-        counting.fold()
-        step_counts.fold()
+        counting.fold_now_and_then()
         self._on_progress()
         return len(reads)
 

@@ -11,7 +11,7 @@ from typing import Any
 from django.conf import settings
 from django.db import Error as DatabaseProblem
 
-from ingest import counting, leases, ledger, step_counts
+from ingest import counting, leases, ledger
 from ingest.batch import ImageVectors, Item, PreviewLost, make_items
 from ingest.leases import Worker
 from ingest.ledger import StepOutcome
@@ -159,8 +159,7 @@ class ModelsLane:
             waiting.update(photo_ids)
         ready = [pk for pk in batch.items if pk not in batch.lost | waiting]
         ledger.finish(self._worker, ready)
-        counting.fold()
-        step_counts.fold()
+        counting.fold_now_and_then()
         batch.release()
         return len(ready)
 
