@@ -117,10 +117,10 @@ def fold() -> None:
         cursor.execute(_FOLD)
 
 
-def fold_now_and_then() -> None:
+def fold_now_and_then(*, now: bool = False) -> None:
     """For workers, after each batch: often enough that little is left to add up, here and in the ledger."""
     global _folded_at
-    if time.monotonic() - _folded_at >= FOLD_SECONDS:
+    if now or time.monotonic() - _folded_at >= FOLD_SECONDS:
         _folded_at = time.monotonic()
         fold()
         step_counts.fold()
