@@ -15,7 +15,7 @@ import numpy.typing as npt
 from vision.batching import is_out_of_memory
 from vision.embedders.clip_bpe import PAD_TOKEN, bpe_tokenizer
 from vision.embedders.openclip_files import OpenClipFiles
-from vision.embedders.preprocess import Preprocess, parse_preprocess
+from vision.embedders.preprocess import Preprocess, parse_preprocess, prepare_all
 from vision.embedders.tokenizer import ClipTokenizer, parse_clean, read_tokenizer
 from vision.errors import EngineFailed, EngineUnavailable
 from vision.results import RGBImage
@@ -187,6 +187,8 @@ def run_texts(tower: TorchTower, tokenizer: ClipTokenizer, texts: Sequence[str])
     return tower.texts(tokenizer(texts))
 
 
-def run_images(tower: TorchTower, prepare: Preprocess, images: Sequence[RGBImage]) -> npt.NDArray[np.float32]:
+def run_images(
+    tower: TorchTower, prepare: Preprocess, images: Sequence[RGBImage], threads: int
+) -> npt.NDArray[np.float32]:
     """[N] upright RGB images to float32 [N, D]."""
-    return tower.images(np.stack([prepare(image) for image in images]))
+    return tower.images(prepare_all(prepare, images, threads))

@@ -386,7 +386,7 @@ def test_a_picture_without_a_vector_is_counted(tmp_path: Path, monkeypatch: pyte
     save_model(model_folder(tmp_path))
     clip = OpenClip(openclip_config(tmp_path))
 
-    def poisoned(tower: Any, prepare: Any, images: list[np.ndarray]) -> np.ndarray:
+    def poisoned(tower: Any, prepare: Any, images: list[np.ndarray], threads: int) -> np.ndarray:
         rows = np.ones((len(images), 32), dtype=np.float32)
         rows[1] = np.nan
         return rows
