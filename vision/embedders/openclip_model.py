@@ -98,9 +98,20 @@ def load_model(files: OpenClipFiles, precision: TorchPrecision = "fp32") -> Any:
     return model.eval()
 
 
-def _empty_model(files: OpenClipFiles, precision: TorchPrecision) -> Any:
-    import open_clip
+def open_clip_package() -> Any:
+    """The package, imported. Raises EngineUnavailable when it, torch and torchvision do not fit together."""
+    try:
+        import open_clip
+    except (ImportError, RuntimeError, OSError) as error:
+        raise EngineUnavailable(
+            f"The package open_clip cannot be imported: {error}.",
+            "Install torch and torchvision in versions and builds that belong together (docs/models.md).",
+        ) from error
+    return open_clip
 
+
+def _empty_model(files: OpenClipFiles, precision: TorchPrecision) -> Any:
+    open_clip = open_clip_package()
     published = open_clip.get_pretrained_cfg(files.model, files.tag) or {}
     more: dict[str, Any] = {}
     if files.text_folder is not None:
@@ -177,9 +188,7 @@ def load_tokenizer(files: OpenClipFiles) -> ClipTokenizer:
 
 def clip_tokenizer() -> Any:
     """CLIP's own tokenizer as ``tokenizers.Tokenizer``."""
-    import open_clip
-
-    return bpe_tokenizer(open_clip.SimpleTokenizer())
+    return bpe_tokenizer(open_clip_package().SimpleTokenizer())
 
 
 def run_texts(tower: TorchTower, tokenizer: ClipTokenizer, texts: Sequence[str]) -> npt.NDArray[np.float32]:

@@ -7,6 +7,7 @@ import json
 import logging
 import shutil
 import socket
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -354,6 +355,21 @@ def test_damaged_weights(tmp_path: Path, name: str, damage: str) -> None:
     with pytest.raises(EngineUnavailable, match="cannot be loaded") as caught:
         OpenClip(openclip_config(tmp_path)).embed_images(pictures(1))
     assert name in caught.value.reason
+
+
+def test_packages_that_do_not_fit_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a processor build of torch beside torchvision from elsewhere."""
+    save_model(model_folder(tmp_path))
+    broken = tmp_path / "broken" / "open_clip"
+    broken.mkdir(parents=True)
+    (broken / "__init__.py").write_text("raise RuntimeError('operator torchvision::nms does not exist')")
+    clip = OpenClip(openclip_config(tmp_path))
+    monkeypatch.syspath_prepend(tmp_path / "broken")
+    monkeypatch.delitem(sys.modules, "open_clip")
+    for embed in (lambda: clip.embed_texts(["a"]), lambda: clip.embed_images(pictures(1))):
+        with pytest.raises(EngineUnavailable, match="open_clip cannot be imported: operator") as caught:
+            embed()
+        assert "belong together" in caught.value.remedy
 
 
 class Evil:
