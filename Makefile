@@ -63,7 +63,7 @@ fix: .venv/.installed-dev ## Let ruff repair and format what it can
 	$(BIN)/ruff format .
 
 bench: .venv/.installed-dev ## Run the benchmarks on this machine
-	for file in benchmarks/[a-z]*.py; do echo "== $$file"; $(BIN)/python "$$file"; done
+	for file in $$(grep -l __main__ benchmarks/*.py); do echo "== $$file"; $(BIN)/python "$$file"; done
 
 # Where python3 is too old (macOS, older Debians) or has no venv, say so before it fails in an obscure way.
 .venv/bin/python:
