@@ -13,8 +13,7 @@ from typing import Any
 
 from django.db import connection, transaction
 
-from ingest import leases
-from ingest.counting import DISAGREEMENTS
+from ingest import counting, leases, step_counts
 from ingest.models import StepRun
 from ingest.pipeline import steps
 from ingest.verify_files import (
@@ -225,12 +224,15 @@ _CHECKS = (
     ),
     _Check(
         "kept_counts_differ",
-        "Counts that are kept, of all photos or of a folder of a session, are not what counting gives.",
+        "Counts that are kept, of photos, folders of sessions or the ledger, are not what counting gives.",
         READ_AGAIN,
         f"""
         SELECT format('%%s of %%s: %%s kept, %%s there', state,
             CASE folder WHEN 0 THEN 'all photos' ELSE 'folder ' || folder END, kept, wanted)
-        FROM ({DISAGREEMENTS}) wrong
+        FROM ({counting.DISAGREEMENTS}) wrong
+        UNION ALL
+        SELECT format('%%s entries of %%s: %%s kept, %%s there', status, step, kept, wanted)
+        FROM ({step_counts.DISAGREEMENTS}) wrong
         """,  # noqa: S608 - our own words
     ),
     _Check(
