@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from library.views import albums, duplicates, media, photo, timeline, times
+from library.views import albums, chosen, duplicates, favourites, media, photo, timeline, times
 
 app_name = "library"
 
@@ -20,6 +20,8 @@ urlpatterns = [
     path("albums/<int:pk>/rename", albums.rename, name="rename_album"),
     path("albums/<int:pk>/delete", albums.delete, name="delete_album"),
     path("albums/<int:pk>/remove", albums.remove_photos, name="remove_from_album"),
+    path("photo/<int:pk>/favourite", favourites.favourite, name="favourite"),
+    path("favourites/chosen", chosen.favourites, name="favourite_chosen"),
     path("duplicates", duplicates.duplicates, name="duplicates"),
     path("thumbnail/<int:pk>", media.thumbnail, name="thumbnail"),
     path("preview/<int:pk>", media.preview, name="preview"),

@@ -13,7 +13,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
-from library.views.albums import chosen_photos
+from library.views.chosen import chosen_photos
 from photos_project.http import back_to
 from search import export, found
 

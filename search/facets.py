@@ -1,13 +1,6 @@
 """The filters beside the results: what can be chosen, and how many photos each choice would leave.
 
-Counted is the set that can be paged through: without free text all photos the query finds, with free text
-the ranked hits, at most ``hybrid.WINDOW``. A facet whose values are alternatives is counted as if nothing of
-it were chosen, so that the other values show what choosing them would bring; where every choice narrows
-(``has:``, ``is:``, people who must all be there), the numbers are those of the present results.
-
-One statement counts every facet of one set (``sql/facets.sql``). The facets the query does not restrict share
-the set of its results; each that it does restrict has its own. So the number of statements grows with the
-facets in use, never with the photos.
+The numbers come from ``search.counting``, which says what is counted.
 """
 
 from __future__ import annotations
@@ -15,24 +8,20 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import cache
-from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Final
 
-from django.core.exceptions import EmptyResultSet
-from django.db import connection
-
-from library.access import hidden_roots
 from library.models import Category
 from people.models import Person
-from search import filters, refine
-from search.conditions import people_by_photo
-from search.found import Asked, User, photo_ids
-from search.measures import SQUARE
+from search import refine
+from search.counting import Counts, chosen_folder, counted
+from search.found import Asked
 from search.query import SearchQuery
 from search.refine import FACETS, People, Period
 from search.text import fold, words
 from vision.imaging.formats import FAMILIES
+
+if TYPE_CHECKING:
+    from search.found import User
 
 MOST: Final = 60
 """So many values of a facet are listed, those with the most photos; what is chosen is always there."""
@@ -51,9 +40,6 @@ FORMAT_NAMES: Final = {"jpg": "JPEG", "heic": "HEIC", "tiff": "TIFF", "raw": "Ra
 _SAME_FORMAT: Final = {"jpeg": "jpg", "mpo": "jpg", "tif": "tiff", "heif": "heic"} | {
     extension: "raw" for extension, family in FAMILIES.items() if family == "raw"
 }
-
-Counts = Mapping[str, Mapping[str, int]]
-"""By facet and value."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +92,7 @@ class Facets:
 def facets(asked: Asked, user: User) -> Facets:
     """The facets of a search, counted for this user."""
     query = asked.understood(user)
-    counts = _counted(asked, query, user)
+    counts = counted(asked, query, user)
     total = counts["total"][""]
     period = refine.period(query)
     who = refine.people(query)
@@ -134,61 +120,6 @@ def facets(asked: Asked, user: User) -> Facets:
     )
 
 
-def _counted(asked: Asked, query: SearchQuery, user: User) -> Counts:
-    """All counts; ``single`` is the total with nearly identical photos one by one."""
-    shared = ["total", "has", "is"]
-    counts: dict[str, Mapping[str, int]] = defaultdict(lambda: defaultdict(int))
-    for wanted, without in _own_sets(query):
-        if without == query:
-            shared.append(wanted)
-        else:
-            counts.update(_count(asked, without, user, [wanted]))
-    counts.update(_count(asked, query, user, shared))
-    if not refine.chosen(query, FACETS["show"]):
-        single = refine.choose(query, FACETS["show"], ["duplicates"])
-        counts["single"] = _count(asked, single, user, ["total"])["total"]
-    return counts
-
-
-def _own_sets(query: SearchQuery) -> Iterable[tuple[str, SearchQuery]]:
-    """For every facet of alternatives, the query without what it restricts."""
-    yield "month", refine.without_dates(query)
-    for name in ("category", "camera", "format", "orientation", "size", "folder"):
-        yield name, refine.without(query, FACETS[name])
-    who = refine.people(query)
-    yield "people", query if who.mode == "all" else refine.without_people(query)
-
-
-def _count(asked: Asked, query: SearchQuery, user: User, wanted: list[str]) -> dict[str, Mapping[str, int]]:
-    counts: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
-    try:
-        eligible, parameters = _set(asked, query, user)
-        named, more = people_by_photo().query.sql_with_params()
-    except EmptyResultSet:  # Django's word for a condition that nothing can meet
-        return dict(counts)
-    statement = _template().format(eligible=eligible, named=named)
-    folder = _folder(query)
-    own = [wanted, hidden_roots(user), f"{folder}/" if folder else "", user.pk, SQUARE]
-    with connection.cursor() as cursor:
-        cursor.execute(statement, [*parameters, *more, *own])
-        for facet, value, number in cursor.fetchall():
-            counts[facet][value] = number
-    return dict(counts)
-
-
-def _set(asked: Asked, query: SearchQuery, user: User) -> tuple[str, tuple[Any, ...]]:
-    """SQL of the photos to count, and its parameters. Raises EmptyResultSet."""
-    if query.free_text:
-        return "SELECT unnest(%s::bigint[])", (list(photo_ids(asked, user, query)),)
-    return filters.eligible(query, user).photos.order_by().values("pk").query.sql_with_params()
-
-
-@cache
-def _template() -> str:
-    text = (Path(__file__).parent / "sql" / "facets.sql").read_text(encoding="utf-8")
-    return "\n".join(line for line in text.splitlines() if not line.lstrip().startswith("--"))
-
-
 def _to(asked: Asked, query: SearchQuery) -> str:
     return asked.but(q=query.as_typed).url()
 
@@ -210,9 +141,7 @@ def _bars(asked: Asked, query: SearchQuery, months: Mapping[str, int], period: P
     )
 
 
-def _scaled(
-    asked: Asked, query: SearchQuery, rows: list[tuple[str, str, int]], period: Period
-) -> list[Bar]:
+def _scaled(asked: Asked, query: SearchQuery, rows: list[tuple[str, str, int]], period: Period) -> list[Bar]:
     highest = max((number for _, _, number in rows), default=0) or 1
     bars = []
     for key, label, number in rows:
@@ -260,7 +189,7 @@ def _people(who: People, counts: Mapping[str, int]) -> list[Choice]:
 
 
 def _cameras(query: SearchQuery, counts: Mapping[str, int]) -> list[Choice]:
-    """Each with all photos that ``camera:`` finds by its name: longer names that hold its words count, too."""
+    """Each with all photos that ``camera:`` finds by its name: longer names with its words count, too."""
     chosen = _folded(refine.chosen(query, FACETS["camera"]))
     full = {value: fold(value.replace("\x1f", " ")) for value in counts}
     rows = []
@@ -309,7 +238,7 @@ def _sizes(query: SearchQuery, megapixels: Mapping[str, int]) -> list[Choice]:
 
 def _folders(asked: Asked, query: SearchQuery, counts: Mapping[str, int]) -> list[Choice]:
     """The folders right below the chosen one, or at the top; what a query cannot hold is left out."""
-    above = _folder(query)
+    above = chosen_folder(query)
     rows = []
     for name, number in counts.items():
         if '"' in name or name != " ".join(name.split()):
@@ -321,7 +250,7 @@ def _folders(asked: Asked, query: SearchQuery, counts: Mapping[str, int]) -> lis
 
 
 def _parents(asked: Asked, query: SearchQuery) -> list[Choice]:
-    folder = _folder(query)
+    folder = chosen_folder(query)
     if not folder:
         return []
     parts = folder.split("/")
@@ -333,15 +262,7 @@ def _parents(asked: Asked, query: SearchQuery) -> list[Choice]:
     return rows
 
 
-def _folder(query: SearchQuery) -> str:
-    """The one folder the query asks for; none when it asks for several."""
-    found = refine.chosen(query, FACETS["folder"])
-    return found[0].strip("/") if len(found) == 1 else ""
-
-
-def _fixed(
-    query: SearchQuery, name: str, values: Iterable[tuple[str, str]], counts: Counts
-) -> list[Choice]:
+def _fixed(query: SearchQuery, name: str, values: Iterable[tuple[str, str]], counts: Counts) -> list[Choice]:
     chosen = _exact(refine.chosen(query, FACETS[name]))
     return [
         Choice(value, label, counts[name].get(value, 0), value in chosen)

@@ -68,15 +68,14 @@ class Asked:
         values = {"q": saved.query, "mode": saved.mode, "sort": saved.sort}
         return cls.of(values | ({"weaker": "1"} if saved.weaker else {}))
 
-    @property
-    def query(self) -> SearchQuery:
-        """The text as it is understood."""
+    def understood(self, user: User) -> SearchQuery:
+        """The text as it is understood for this user."""
         return parse(self.q)
 
     @property
     def kept(self) -> str:
-        """The text as it is to be kept."""
-        return str(self.query)
+        """The text as it is to be kept: "yesterday" goes on meaning the day before."""
+        return parse(self.q).as_typed
 
     @property
     def parameters(self) -> dict[str, str]:
@@ -110,7 +109,7 @@ def page(asked: Asked, user: User, after: str = "") -> FoundPage:
 
     An ``after`` that no page gave out, or that is too old, begins at the top.
     """
-    query = asked.query
+    query = asked.understood(user)
     if not query.clauses:
         return FoundPage(SearchResult(query, asked.mode))
     if not query.free_text:
@@ -118,9 +117,12 @@ def page(asked: Asked, user: User, after: str = "") -> FoundPage:
     return _ranked(query, asked, user, after)
 
 
-def photo_ids(asked: Asked, user: User) -> Iterator[int]:
-    """The keys of all results in their order: by date all there are, ranked at most ``hybrid.WINDOW``."""
-    query = asked.query
+def photo_ids(asked: Asked, user: User, query: SearchQuery | None = None) -> Iterator[int]:
+    """The keys of all results in their order: by date all there are, ranked at most ``hybrid.WINDOW``.
+
+    ``query`` stands in for the one that was asked.
+    """
+    query = asked.understood(user) if query is None else query
     if not query.clauses:
         return
     if query.free_text:
@@ -132,7 +134,7 @@ def photo_ids(asked: Asked, user: User) -> Iterator[int]:
 
 def count_and_first(asked: Asked, user: User) -> tuple[int, int | None]:
     """How many photos this user finds, and the first of them."""
-    query = asked.query
+    query = asked.understood(user)
     if not query.clauses:
         return 0, None
     if query.free_text:
@@ -142,9 +144,9 @@ def count_and_first(asked: Asked, user: User) -> tuple[int, int | None]:
     return photos.count(), _ordered(photos, asked).values_list("pk", flat=True).first()
 
 
-def is_bounded(asked: Asked, count: int) -> bool:
+def is_bounded(asked: Asked, user: User, count: int) -> bool:
     """Whether there may be more than ``count`` results: ranked ones end at the window."""
-    return count >= hybrid.WINDOW and bool(asked.query.free_text)
+    return count >= hybrid.WINDOW and bool(asked.understood(user).free_text)
 
 
 def _by_date(query: SearchQuery, asked: Asked, user: User, after: str) -> FoundPage:

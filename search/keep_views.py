@@ -46,7 +46,8 @@ def smart_album(request: HttpRequest, pk: int) -> HttpResponse:
     asked = found.Asked.of_saved(saved)
     count, newest = found.count_and_first(asked, request.user)
     cover = with_details(photos_for(request.user).filter(pk=newest), request.user).first() if newest else None
-    context = {"saved": saved, "count": count, "cover": cover, "many": found.is_bounded(asked, count)}
+    many = found.is_bounded(asked, request.user, count)
+    context = {"saved": saved, "count": count, "cover": cover, "many": many}
     return render(request, "search/_smart_album.html", context)
 
 

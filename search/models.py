@@ -52,7 +52,7 @@ class SavedSearchQuerySet(models.QuerySet["SavedSearch"]):
 
 
 class SavedSearch(models.Model):
-    """The text of a search under a name. It holds no photos: whoever opens it searches with their own rights."""
+    """The text of a search under a name. It holds no photos: whoever opens it sees what they may see."""
 
     owner = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="saved_searches"
@@ -80,7 +80,9 @@ class SavedSearch(models.Model):
 class HistoryEntry(models.Model):
     """A search somebody made; the same one again only moves up. Nobody else ever sees it."""
 
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="search_history")
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="search_history"
+    )
     query = models.CharField(max_length=QUERY_LENGTH)
     at = models.DateTimeField()
 

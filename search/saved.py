@@ -8,7 +8,6 @@ from django.db.models import Case, IntegerField, QuerySet, When
 from django.http import Http404
 
 from search.models import SavedSearch
-from search.query import parse
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
@@ -35,8 +34,3 @@ def known_as(
     """The saved search that this search is, one of the user's own first."""
     same = SavedSearch.objects.visible_to(user).filter(query=text, mode=mode, sort=sort, weaker=weaker)
     return min(same.select_related("owner"), key=lambda saved: saved.owner_id != user.pk, default=None)
-
-
-def canonical(text: str) -> str:
-    """The text of a search as its parsed query prints it, by which equal searches are known."""
-    return str(parse(text))

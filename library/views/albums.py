@@ -17,15 +17,14 @@ from django.views.decorators.http import require_POST, require_safe
 from django.views.decorators.vary import vary_on_headers
 
 from library import timeline as cut
-from library.access import album_or_404, may_change_album, photos_for
+from library.access import album_or_404, may_change_album
 from library.actions import albums as actions
 from library.albums import album_photos, changeable_albums, counted_albums, shelved
 from library.models import Album, AuditEvent
+from library.views.chosen import chosen_photos
 from photos_project.http import back_to, is_fragment, offer_undo
 
 ALBUMS_PER_PAGE: Final = 60
-MOST_AT_ONCE: Final = 1000
-"""How many photos one form may name; more cannot be chosen by hand."""
 UNDO_WITHIN: Final = timedelta(hours=1)
 
 T = TypeVar("T")
@@ -80,9 +79,7 @@ def new_album(request: HttpRequest) -> HttpResponse:
 def rename(request: HttpRequest, pk: int) -> HttpResponse:
     """Change the title of an album."""
     found, title = album_or_404(request.user, pk, to_change=True), request.POST.get("title", "")
-    event = _said(
-        request, lambda: actions.rename_album(album=found, title=title, actor_id=_actor(request))
-    )
+    event = _said(request, lambda: actions.rename_album(album=found, title=title, actor_id=_actor(request)))
     if event is not None and event.before != event.after:
         _offer(request, f"The album is called “{found.title}” now.", event)
     return redirect("library:album", pk)
@@ -149,13 +146,6 @@ def undo_deed(request: HttpRequest, pk: int) -> HttpResponse:
     except actions.CannotUndo as error:
         messages.error(request, str(error))
     return redirect(back_to(request, reverse("library:albums")))
-
-
-def chosen_photos(request: HttpRequest) -> list[int]:
-    """The photos ticked in a form, as far as this user may see them, at most MOST_AT_ONCE."""
-    typed = [text for text in request.POST.getlist("photo") if text.isascii() and text.isdigit()]
-    wanted = [int(text) for text in typed if len(text) < 19][:MOST_AT_ONCE]
-    return list(photos_for(request.user).filter(pk__in=wanted).order_by("pk").values_list("pk", flat=True))
 
 
 def _said(request: HttpRequest, deed: Callable[[], T]) -> T | None:

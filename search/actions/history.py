@@ -19,7 +19,7 @@ REFINING: Final = timedelta(minutes=10)
 @transaction.atomic
 def remember(*, user_id: int, query: SearchQuery) -> None:
     """Put a search on top of the history, unless this user keeps none. Refining one does not fill it up."""
-    text = str(query)
+    text = query.as_typed
     if not text or len(text) > QUERY_LENGTH:
         return
     if SearchPreference.objects.filter(user=user_id, keeps_history=False).exists():

@@ -48,7 +48,7 @@ def delete_search(*, saved: SavedSearch) -> Wish:
 
 def _written(saved: SavedSearch, wish: Wish) -> SavedSearch:
     name = " ".join(wish.name.split())
-    query = str(parse(wish.query))
+    query = parse(wish.query).as_typed
     if not name:
         raise CannotSave("A saved search needs a name.")
     if len(name) > NAME_LENGTH:
