@@ -64,6 +64,11 @@ class Bar:
     url: str
     chosen: bool = False
 
+    @property
+    def top(self) -> int:
+        """Where it begins from above, 0..100."""
+        return 100 - self.height
+
 
 @dataclass(frozen=True, slots=True)
 class Facets:

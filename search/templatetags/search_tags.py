@@ -6,6 +6,7 @@ from typing import Any
 
 from django import template
 
+from search.facets import Choice
 from search.models import SavedSearch
 from search.saved import saved_for
 
@@ -25,3 +26,9 @@ def smart_albums(context: dict[str, Any]) -> dict[str, Any]:
 def is_of(saved: SavedSearch, user: Any) -> bool:
     """Whether a saved search is this user's own."""
     return saved.owner_id == user.pk
+
+
+@register.filter
+def any_chosen(choices: list[Choice]) -> bool:
+    """Whether one of these choices of a facet is chosen."""
+    return any(choice.chosen for choice in choices)
