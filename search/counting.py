@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -39,17 +40,18 @@ Counts = Mapping[str, Mapping[str, int]]
 
 def counted(asked: Asked, query: SearchQuery, user: User) -> Counts:
     """All counts; ``single`` is the total with nearly identical photos one by one."""
+    count = _Counting(asked, user, hidden_roots(user), chosen_folder(query))
     shared = ["total", "has", "is"]
-    counts: dict[str, Mapping[str, int]] = defaultdict(lambda: defaultdict(int))
+    counts: dict[str, Mapping[str, int]] = defaultdict(dict)
     for wanted, without in _own_sets(query):
         if without == query:
             shared.append(wanted)
         else:
-            counts.update(_count(asked, without, user, [wanted]))
-    counts.update(_count(asked, query, user, shared))
+            counts.update(count(without, [wanted]))
+    counts.update(count(query, shared))
     if not refine.chosen(query, FACETS["show"]):
         single = refine.choose(query, FACETS["show"], ["duplicates"])
-        counts["single"] = _count(asked, single, user, ["total"])["total"]
+        counts["single"] = count(single, ["total"]).get("total", {})
     return counts
 
 
@@ -62,28 +64,37 @@ def _own_sets(query: SearchQuery) -> Iterable[tuple[str, SearchQuery]]:
     yield "people", query if who.mode == "all" else refine.without_people(query)
 
 
-def _count(asked: Asked, query: SearchQuery, user: User, wanted: list[str]) -> dict[str, Mapping[str, int]]:
-    counts: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
-    try:
-        eligible, parameters = _set(asked, query, user)
+@dataclass(frozen=True, slots=True)
+class _Counting:
+    """Counts sets of photos for one user; ``folder`` is the one whose children are counted."""
+
+    asked: Asked
+    user: User
+    hidden_roots: list[int]
+    folder: str
+
+    def __call__(self, query: SearchQuery, wanted: list[str]) -> dict[str, dict[str, int]]:
+        """The wanted facets of what the query finds, in one statement."""
+        counts: dict[str, dict[str, int]] = defaultdict(dict)
+        try:
+            eligible, parameters = self._set(query)
+        except EmptyResultSet:  # Django's word for a condition that nothing can meet
+            return counts
         named, more = people_by_photo().query.sql_with_params()
-    except EmptyResultSet:  # Django's word for a condition that nothing can meet
-        return dict(counts)
-    statement = _template().format(eligible=eligible, named=named)
-    folder = chosen_folder(query)
-    own = [wanted, hidden_roots(user), f"{folder}/" if folder else "", user.pk, SQUARE]
-    with connection.cursor() as cursor:
-        cursor.execute(statement, [*parameters, *more, *own])
-        for facet, value, number in cursor.fetchall():
-            counts[facet][value] = number
-    return dict(counts)
+        statement = _template().format(eligible=eligible, named=named)
+        folder = f"{self.folder}/" if self.folder else ""
+        own = [wanted, self.hidden_roots, folder, self.user.pk, SQUARE]
+        with connection.cursor() as cursor:
+            cursor.execute(statement, [*parameters, *more, *own])
+            for facet, value, number in cursor.fetchall():
+                counts[facet][value] = number
+        return counts
 
-
-def _set(asked: Asked, query: SearchQuery, user: User) -> tuple[str, tuple[Any, ...]]:
-    """SQL of the photos to count, and its parameters. Raises EmptyResultSet."""
-    if query.free_text:
-        return "SELECT unnest(%s::bigint[])", (list(photo_ids(asked, user, query)),)
-    return filters.eligible(query, user).photos.order_by().values("pk").query.sql_with_params()
+    def _set(self, query: SearchQuery) -> tuple[str, tuple[Any, ...]]:
+        """SQL of the photos to count, and its parameters. Raises EmptyResultSet."""
+        if query.free_text:
+            return "SELECT unnest(%s::bigint[])", (list(photo_ids(self.asked, self.user, query)),)
+        return filters.eligible(query, self.user).photos.order_by().values("pk").query.sql_with_params()
 
 
 @cache

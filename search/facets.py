@@ -98,11 +98,11 @@ def facets(asked: Asked, user: User) -> Facets:
     """The facets of a search, counted for this user."""
     query = asked.understood(user)
     counts = counted(asked, query, user)
-    total = counts["total"][""]
+    total = counts["total"].get("", 0)
     period = refine.period(query)
     who = refine.people(query)
     shows_duplicates = bool(refine.chosen(query, FACETS["show"]))
-    single = counts["single"][""]
+    single = counts["single"].get("", 0)
     return Facets(
         total=total,
         bars=_bars(asked, query, counts["month"], period),
