@@ -12,8 +12,8 @@ from library.models import Photo
 class SearchDocument(models.Model):
     """The words of a photo.
 
-    A tags, title and keywords, B text in the picture, C folders and file names, D camera and the description
-    that a model wrote.
+    A tags, title, keywords and place, B text in the picture, C folders and file names, D camera and the
+    description that a model wrote.
     """
 
     photo = models.OneToOneField(
