@@ -7,6 +7,16 @@ from django.contrib.postgres.search import SearchVectorField
 from django.db import models
 
 from library.models import Photo
+from search.cache_models import SearchChange, SearchPicture, TextVector, VocabularyCount, VocabularyWord
+
+__all__ = [
+    "SearchChange",
+    "SearchDocument",
+    "SearchPicture",
+    "TextVector",
+    "VocabularyCount",
+    "VocabularyWord",
+]
 
 
 class SearchDocument(models.Model):
