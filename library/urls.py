@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from library.views import duplicates, media, photo, timeline, times
+from library.views import duplicates, favourites, media, photo, timeline, times
 
 app_name = "library"
 
@@ -12,6 +12,7 @@ urlpatterns = [
     path("", timeline.timeline, name="timeline"),
     path("photo/<int:pk>", photo.photo, name="photo"),
     path("photo/<int:pk>/time", times.correct_time, name="correct_time"),
+    path("photo/<int:pk>/favourite", favourites.favourite, name="favourite"),
     path("duplicates", duplicates.duplicates, name="duplicates"),
     path("thumbnail/<int:pk>", media.thumbnail, name="thumbnail"),
     path("preview/<int:pk>", media.preview, name="preview"),

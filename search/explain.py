@@ -47,7 +47,7 @@ def explain(photo_ids: Sequence[int], query: SearchQuery, hidden_roots: Sequence
 def _terms(query: SearchQuery) -> Iterator[list[str]]:
     """The words of every part of the query that looks for words, each part in its order."""
     for clause in query.clauses:
-        for atom in clause.alternatives if not clause.negated else ():
+        for atom in clause.leaves():
             if isinstance(atom, Term) or atom.name in ("tag", "text", "category", "camera"):
                 yield atom.words
 

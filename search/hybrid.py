@@ -26,7 +26,7 @@ from library.models import PhotoQuerySet
 from search import filters, semantics, vector_indexes
 from search.explain import explain
 from search.filters import Eligible
-from search.query import Clause, SearchQuery, Term
+from search.query import Atom, Clause, Group, SearchQuery
 from search.results import Hit, Mode, Notice, SearchResult, Why
 from search.semantics import Meaning
 from search.text import phrase
@@ -122,8 +122,11 @@ def words_query(clauses: tuple[Clause, ...]) -> str:
 
 
 def _alternatives(clause: Clause) -> str:
-    terms = (atom for atom in clause.alternatives if isinstance(atom, Term))
-    return " | ".join(f"({phrase(term.words)})" for term in terms)
+    return " | ".join(f"({_words_of(atom)})" for atom in clause.alternatives)
+
+
+def _words_of(atom: Atom) -> str:
+    return words_query(atom.clauses) if isinstance(atom, Group) else phrase(atom.words)
 
 
 def _ranked(ranking: _Ranking, photos: PhotoQuerySet, limit: int, offset: int) -> tuple[list[Hit], int]:

@@ -9,8 +9,10 @@ from library.models.colour import PhotoColour
 from library.models.correction import TimeCorrection
 from library.models.duplicate import DuplicatePair, PhotoHash
 from library.models.embedding import CropEmbedding, EmbeddingSpace, PhotoEmbedding
+from library.models.favourite import Favourite
 from library.models.photo import Photo, PhotoQuerySet
 from library.models.photo_file import PhotoFile
+from library.models.place import Place, PlaceNames
 from library.models.root import Root, RootViewer
 from library.models.tag import DetectedObject, Tag
 from library.models.text import OcrText, PhotoDescription
@@ -25,6 +27,7 @@ __all__ = [
     "DetectedObject",
     "DuplicatePair",
     "EmbeddingSpace",
+    "Favourite",
     "OcrText",
     "Photo",
     "PhotoColour",
@@ -33,6 +36,8 @@ __all__ = [
     "PhotoFile",
     "PhotoHash",
     "PhotoQuerySet",
+    "Place",
+    "PlaceNames",
     "Root",
     "RootViewer",
     "Tag",

@@ -7,6 +7,8 @@ from datetime import datetime
 from django.db import models
 from django.db.models import F, Q
 
+from library.models.place import Place
+
 
 class PhotoQuerySet(models.QuerySet["Photo"]):
     """Queries over photos. Who may see them is decided in ``library.access``, nowhere else."""
@@ -120,6 +122,7 @@ class Photo(models.Model):
     latitude = models.FloatField(null=True)
     longitude = models.FloatField(null=True)
     altitude = models.FloatField(null=True, help_text="Metres above sea level.")
+    place = models.ForeignKey(Place, on_delete=models.SET_NULL, null=True, related_name="photos")
     camera_make = models.CharField(max_length=100, blank=True)
     camera_model = models.CharField(max_length=100, blank=True)
     lens = models.CharField(max_length=200, blank=True)
@@ -196,6 +199,9 @@ class Photo(models.Model):
                 fields=("camera_make", "camera_model", "taken_local"),
                 condition=~Q(camera_model=""),
                 name="photo_by_camera",
+            ),
+            models.Index(
+                fields=("latitude", "longitude"), condition=Q(latitude__isnull=False), name="photo_position"
             ),
             models.Index(
                 fields=("id",), condition=Q(state="failed", lost_leases__gte=3), name="photo_set_aside"

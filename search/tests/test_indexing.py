@@ -7,7 +7,7 @@ import pytest
 from library.models import Category, DetectedObject, Photo
 from library.tests.factories import add_description, add_tag, add_text, make_file, make_photo
 from search import indexing
-from search.filters import document_query
+from search.conditions import document_query
 from search.models import SearchDocument
 from search.text import words
 
