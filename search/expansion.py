@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Final
 
+from search.query import Expansion, SearchQuery, Term
+from search.terms import with_terms
 from search.text import words
 
 FILE: Final = Path(__file__).parent / "data" / "synonyms.txt"
@@ -39,6 +41,16 @@ class Alternative:
     def text(self) -> str:
         """As it is shown."""
         return " ".join(self.words)
+
+
+def expanded(query: SearchQuery) -> SearchQuery:
+    """The query whose free words carry their alternatives; quoted ones and fields stay as they are."""
+    return with_terms(query, _expanded)
+
+
+def _expanded(term: Term) -> Term:
+    others = alternatives(term.text)
+    return replace(term, expanded=tuple(Expansion(other.words, other.weight) for other in others))
 
 
 def alternatives(word: str) -> tuple[Alternative, ...]:

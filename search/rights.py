@@ -56,6 +56,7 @@ def _told(
     asked: dict[str, Any] = {
         "makes": [make for make, _ in cameras],
         "models": [model for _, model in cameras],
+        "places": [entry.key for entry in entries if entry.kind == "place"],
         "words": [entry.key for entry in entries if entry.kind == "word"],
         "hidden_roots": hidden,
         "most": LOOKED_AT,

@@ -10,7 +10,9 @@ this person may know of.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from rapidfuzz import process
@@ -19,8 +21,9 @@ from rapidfuzz.distance import OSA
 from search import filters
 from search.expansion import is_listed
 from search.lexicon import Entry, Lexicon, lexicon
-from search.query import Atom, Clause, SearchQuery, Term
+from search.query import Clause, Field, SearchQuery, Term
 from search.rights import known
+from search.terms import with_terms
 from search.vocabulary import is_word
 
 if TYPE_CHECKING:
@@ -36,14 +39,7 @@ CANDIDATES: Final = 12
 MOST_WORDS: Final = 8
 """Words of one query that are looked at."""
 
-#: Words that carry no meaning of their own: seldom in a library, and right all the same.
-_SMALL_WORDS: Final = frozenset(
-    "about above after again against along also among another around away back because been before behind being "
-    "below beneath beside between beyond both down during each ever every from front have having here inside into "
-    "just like many more most much near next none only onto other outside over past same several side since some "
-    "such than that their them then there these they this those three through together toward towards under until "
-    "upon very were what when where which while with within without your".split()
-)
+_SMALL_WORDS: Final = Path(__file__).parent / "data" / "small_words.txt"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,34 +65,28 @@ def correct(
             meant[word] = better
     if not meant:
         return None
-    clauses = tuple(_put_right(clause, meant) for clause in query.clauses)
-    return Correction(replace(query, clauses=clauses), tuple(meant.items()))
+
+    def put_right(term: Term) -> Term:
+        word = _single(term)
+        return Term(meant[word]) if word in meant else term
+
+    return Correction(with_terms(query, put_right), tuple(meant.items()))
 
 
 def _suspects(query: SearchQuery) -> Iterator[str]:
     """Folded words that could be misspelt, before anything is asked of the library."""
     for clause in query.clauses:
-        for atom in clause.alternatives if not clause.negated else ():
+        for atom in clause.leaves():
             word = _single(atom)
-            if word and len(word) >= SHORTEST and is_word(word):
-                if word not in _SMALL_WORDS and not is_listed(word):
-                    yield word
+            if len(word) >= SHORTEST and is_word(word) and word not in _small_words() and not is_listed(word):
+                yield word
 
 
-def _single(atom: Atom) -> str | None:
+def _single(atom: Term | Field) -> str:
+    """The folded word of a free word; empty for everything else."""
     if isinstance(atom, Term) and not atom.quoted and len(atom.words) == 1:
         return atom.words[0]
-    return None
-
-
-def _put_right(clause: Clause, meant: dict[str, str]) -> Clause:
-    if clause.negated:
-        return clause
-    atoms = (
-        Term(meant[word]) if (word := _single(atom)) is not None and word in meant else atom
-        for atom in clause.alternatives
-    )
-    return replace(clause, alternatives=tuple(atoms))
+    return ""
 
 
 def _better(word: str, user: User, knows: Callable[[str], bool]) -> str | None:
@@ -110,7 +100,12 @@ def _better(word: str, user: User, knows: Callable[[str], bool]) -> str | None:
     allowed = [item for item in near if any(entry in told for entry in entries[item[0]])]
     if not allowed or knows(word):
         return None
-    return min(allowed, key=lambda item: (item[1], item[0][0] != word[0], -_photos(entries[item[0]]), item[0]))[0]
+
+    def rank(item: tuple[str, int]) -> tuple[int, bool, int, str]:
+        candidate, mistakes = item
+        return mistakes, candidate[0] != word[0], -_photos(entries[candidate]), candidate
+
+    return min(allowed, key=rank)[0]
 
 
 def _near(word: str, names: Lexicon) -> list[tuple[str, int]]:
@@ -126,6 +121,12 @@ def _exists(word: str, names: Lexicon, user: User) -> bool:
     """Whether this person finds something by this very word, or somebody or something is called so."""
     query = SearchQuery((Clause((Term(word, quoted=True),)),))
     return filters.eligible(query, user).photos.exists() or bool(known(names.having(word), user))
+
+
+@cache
+def _small_words() -> frozenset[str]:
+    lines = _SMALL_WORDS.read_text(encoding="utf-8").splitlines()
+    return frozenset(word for line in lines if not line.startswith("#") for word in line.split())
 
 
 def _photos(entries: list[Entry]) -> int:

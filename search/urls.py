@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from django.urls import path
 
-from search import views
+from search import suggest_views, views
 
 app_name = "search"
 
-urlpatterns = [path("search", views.search, name="search")]
+urlpatterns = [
+    path("search", views.search, name="search"),
+    path("search/suggest", suggest_views.suggest, name="suggest"),
+]

@@ -53,7 +53,7 @@ def fill(apps, schema_editor):
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('library', '0011_photo_set_aside'),
+        ('library', '0012_search_places_and_favourites'),
     ]
 
     operations = [

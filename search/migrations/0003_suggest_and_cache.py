@@ -10,7 +10,7 @@ WATCHED = {
     'library_photo': (
         'sha256', 'width', 'height', 'format', 'taken_at', 'taken_local', 'latitude', 'longitude', 'camera_make',
         'camera_model', 'lens', 'rating', 'title', 'description', 'keywords', 'is_screenshot', 'burst', 'colours',
-        'renditions_at', 'state', 'missing_since', 'duplicate_of_id',
+        'renditions_at', 'state', 'missing_since', 'duplicate_of_id', 'place_id',
     ),
     'library_photofile': ('root_id', 'photo_id', 'display_path', 'size', 'missing_since'),
     'library_root': ('name', 'path'),
@@ -23,6 +23,8 @@ WATCHED = {
     'library_album': (),
     'library_albumphoto': (),
     'library_videopart': (),
+    'library_favourite': (),
+    'library_photocolour': (),
     'library_photoembedding': (),
     'library_embeddingspace': ('status',),
     'people_person': (),
@@ -37,7 +39,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
-        ('library', '0011_photo_set_aside'),
+        ('library', '0013_colours_by_photo'),
         ('people', '0003_imported_names'),
         ('search', '0001_initial'),
     ]

@@ -11,7 +11,7 @@ from django.contrib.auth.models import User
 
 from library.models import EmbeddingSpace, Photo
 from library.tests.factories import add_embedding, add_tag, add_text, make_photo, make_space, make_user
-from search import caching
+from search import caching, lexicon, vocabulary
 from search.indexing import index_photos
 from vision.errors import EngineUnavailable
 from vision.results import SpaceInfo, Vectors
@@ -70,6 +70,8 @@ class SmallRegistry:
 def nothing_remembered() -> None:
     """Each test starts with an empty memory: embedders of tests share a name."""
     caching.forget()
+    lexicon.forget()
+    vocabulary.forget()
 
 
 @pytest.fixture

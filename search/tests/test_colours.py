@@ -9,11 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from library.colours import PALETTE, lab_of, store_colours
+from library.colours import store_colours
 from library.models import Photo, PhotoColour
 from library.tests.factories import make_photo
-from search.colours import colour_condition, colour_names, is_colour
+from search.colours import colour_condition
+from search.query import parse
+from search.query.values import colour
 from vision.imaging.colour import Colour, dominant_colours
+from vision.imaging.palette import PALETTE, lab_of
 
 
 def photo_in(*colours: tuple[str, float]) -> Photo:
@@ -55,27 +58,28 @@ def test_a_new_reading_replaces_the_colours_and_odd_ones_are_left_out():
 def test_every_name_finds_pictures_painted_in_its_own_colour():
     """Through the colours that preprocessing finds in pixels."""
     painted = {}
-    for colour in PALETTE:
-        image = Image.new("RGB", (40, 30), f"#{colour.examples[0]}")
-        painted[colour.name] = make_photo(colours=[asdict(found) for found in dominant_colours(image)])
+    for named in PALETTE:
+        image = Image.new("RGB", (40, 30), f"#{named.examples[0]}")
+        painted[named.name] = make_photo(colours=[asdict(found) for found in dominant_colours(image)])
     store_colours(photo_ids=[photo.pk for photo in painted.values()])
     for name, photo in painted.items():
         assert found(name) == {photo.pk}, name
 
 
 @pytest.mark.parametrize(
-    ("value", "known"), [("teal", True), ("#abc", True), ("abcdef", True), ("#ab", False), ("loud", False)]
+    ("value", "known"), [("teal", True), ("#abc", True), ("ABCDEF", True), ("#ab", False), ("loud", False)]
 )
 def test_what_is_a_colour(value, known):
-    assert is_colour(value) is known
+    assert (colour(value) is not None) is known
+    assert bool(parse(f"color:{value}").hints) is not known
 
 
 def test_what_is_no_colour_is_told_what_is():
     with pytest.raises(ValueError, match="turquoise"):
         colour_condition("loud")
-    assert len(colour_names()) == len(PALETTE)
 
 
 @given(st.text())
-def test_no_text_is_too_strange(text):
-    assert is_colour(text) in (True, False)
+def test_what_the_language_takes_can_be_asked(text):
+    if colour(text) is not None:
+        colour_condition(text)
