@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from django.contrib.postgres.search import SearchQuery as TsQuery
-from django.db.models import Exists, F, JSONField, OuterRef, Q, TextField, Value
+from django.db.models import Exists, F, JSONField, OuterRef, Q, Value
 from django.db.models.fields.json import DataContains
-from django.db.models.functions import Cast, Concat, Lower
+from django.db.models.functions import Concat, Lower
 from django.db.models.lookups import Contains
 
 from library.access import photos_for
@@ -29,6 +29,7 @@ from library.models import (
     Root,
     Tag,
 )
+from library.models.photo import LOWER_KEYWORDS
 from library.timeline import gallery_photos
 from people.models import FaceLabel, ImportedName, Person
 from search import measures
@@ -121,9 +122,11 @@ def _album(atom: Field, scope: Scope) -> Q:
 def _tag(atom: Field, scope: Scope) -> Q:
     """Tags by name, and keywords that came with the file (case-insensitive)."""
     found = _named(Tag.objects.values_list("pk", "name"), atom.words)
-    keywords = Cast(Lower(Cast("keywords", TextField())), JSONField())
-    tagged = DetectedObject.objects.filter(photo=OuterRef("pk"), tag__in=found)
-    return Q(Exists(tagged)) | Q(DataContains(keywords, Value([atom.value.lower()], JSONField())))
+    tagged = DetectedObject.objects.filter(tag__in=found).order_by().values("photo")
+    with_keyword = Photo.objects.filter(
+        DataContains(LOWER_KEYWORDS, Value([atom.value.lower()], JSONField()))
+    )
+    return Q(pk__in=tagged.union(with_keyword.values("pk"), all=True))
 
 
 def _category(atom: Field, scope: Scope) -> Q:
@@ -185,12 +188,11 @@ def with_people(who: Q) -> Q:
         Q(verdict=FaceLabel.Verdict.CONFIRMED)
         | Q(verdict=FaceLabel.Verdict.REJECTED, person=OuterRef("person"))
     )
-    labels = FaceLabel.objects.filter(
-        who, ~Exists(undone), verdict=FaceLabel.Verdict.CONFIRMED, face__photo=OuterRef("pk")
-    )
+    labels = FaceLabel.objects.filter(who, ~Exists(undone), verdict=FaceLabel.Verdict.CONFIRMED)
     # Whom another program named without a face that could be found for the name.
-    told = ImportedName.objects.filter(who, photo=OuterRef("pk"), face__isnull=True)
-    return Q(Exists(labels)) | Q(Exists(told))
+    told = ImportedName.objects.filter(who, face__isnull=True)
+    photos = labels.order_by().values("face__photo"), told.order_by().values("photo")
+    return Q(pk__in=photos[0].union(photos[1], all=True))
 
 
 def _place(atom: Field, scope: Scope) -> Q:
@@ -206,13 +208,14 @@ def _place(atom: Field, scope: Scope) -> Q:
 
 def _folder(atom: Field, scope: Scope) -> Q:
     """A folder below any root, or below the root whose name comes first."""
-    files = PhotoFile.objects.filter(scope.files, photo=OuterRef("pk"))
-    condition = Q(Exists(files.below(atom.value)))
+    files = PhotoFile.objects.filter(scope.files)
+    places = [files.below(atom.value)]
     first, _, rest = atom.value.strip("/").partition("/")
     for root in Root.objects.filter(name__iexact=first).exclude(pk__in=list(scope.hidden_roots)):
         in_root = files.filter(root=root)
-        condition |= Q(Exists(in_root.below(rest) if rest else in_root))
-    return condition
+        places.append(in_root.below(rest) if rest else in_root)
+    first_place, *others = [found.order_by().values("photo") for found in places]
+    return Q(pk__in=first_place.union(*others, all=True) if others else first_place)
 
 
 def _is(atom: Field, scope: Scope) -> Q:
@@ -221,9 +224,9 @@ def _is(atom: Field, scope: Scope) -> Q:
         return Q(Exists(Favourite.objects.filter(photo=OuterRef("pk"), user=scope.user.pk)))
     if asked == "duplicate":
         seen = photos_for(scope.user).shown()
-        behind = seen.filter(duplicate_of=OuterRef("pk"))
-        in_front = seen.filter(pk=OuterRef("duplicate_of"))
-        return Q(Exists(behind)) | Q(Exists(in_front))
+        in_front = seen.filter(duplicate_of__isnull=False).order_by().values("duplicate_of")
+        behind = seen.filter(duplicate_of__in=seen.values("pk")).order_by().values("pk")
+        return Q(pk__in=in_front.union(behind, all=True))
     if asked == "screenshot":
         return _KINDS["screenshot"]
     return Q(state__in=(Photo.State.FAILED, Photo.State.PARTIAL))

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from django.contrib.postgres.indexes import GinIndex, OpClass
 from django.db import models
 from django.db.models import F, Q
+from django.db.models.functions import Cast, Lower
 
 from library.models.place import Place
+
+LOWER_KEYWORDS = Cast(Lower(Cast("keywords", models.TextField())), models.JSONField())
+"""Keywords for comparing; the index has them so."""
 
 
 class PhotoQuerySet(models.QuerySet["Photo"]):
@@ -200,6 +205,7 @@ class Photo(models.Model):
                 condition=~Q(camera_model=""),
                 name="photo_by_camera",
             ),
+            GinIndex(OpClass(LOWER_KEYWORDS, name="jsonb_path_ops"), name="photo_keywords"),
             models.Index(
                 fields=("latitude", "longitude"), condition=Q(latitude__isnull=False), name="photo_position"
             ),

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import operator
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final, Literal
@@ -16,6 +18,13 @@ _DATE: Final = re.compile(r"(\d{4})(?:[-./](\d{1,2})(?:[-./](\d{1,2}))?)?", re.A
 _COMPARISON: Final = re.compile(r"(<=|>=|<|>|=)?(\d{1,12}(?:\.\d{1,6})?)([a-z]*)(\+)?", re.ASCII)
 _NUMBER: Final = re.compile(r"-?\d{1,3}(?:\.\d{1,12})?", re.ASCII)
 
+_COMPARE: Final[dict[Operator, Callable[[float, float], bool]]] = {
+    "<": operator.lt,
+    "<=": operator.le,
+    "=": operator.eq,
+    ">=": operator.ge,
+    ">": operator.gt,
+}
 BYTES: Final = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9}
 MEGAPIXELS: Final = "mp"
 DEFAULT_RADIUS_KM: Final = 1.0
@@ -43,6 +52,10 @@ class Comparison:
     operator: Operator
     number: float
     unit: str = ""
+
+    def holds(self, number: float) -> bool:
+        """Whether a number is what is asked for."""
+        return _COMPARE[self.operator](number, self.number)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +100,8 @@ def comparison(value: str) -> Comparison | None:
     if match is None or (match[1] and match[4]):
         return None
     operators: dict[str, Operator] = {"<": "<", "<=": "<=", ">": ">", ">=": ">="}
-    operator: Operator = ">=" if match[4] else operators.get(match[1] or "", "=")
-    return Comparison(operator, float(match[2]), match[3])
+    asked: Operator = ">=" if match[4] else operators.get(match[1] or "", "=")
+    return Comparison(asked, float(match[2]), match[3])
 
 
 def size(value: str) -> Comparison | None:
@@ -96,10 +109,10 @@ def size(value: str) -> Comparison | None:
     found = comparison(value)
     if found is None or (found.unit not in BYTES and found.unit != MEGAPIXELS):
         return None
-    operator: Operator = ">=" if found.operator == "=" else found.operator
+    asked: Operator = ">=" if found.operator == "=" else found.operator
     if found.unit == MEGAPIXELS:
-        return Comparison(operator, found.number, MEGAPIXELS)
-    return Comparison(operator, found.number * BYTES[found.unit])
+        return Comparison(asked, found.number, MEGAPIXELS)
+    return Comparison(asked, found.number * BYTES[found.unit])
 
 
 def count(value: str, *, most: int) -> Comparison | None:

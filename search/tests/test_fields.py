@@ -42,6 +42,9 @@ def test_measures(owner):
     }  # fmt: skip
     for text, photo in expected.items():
         assert found(text, owner) == [photo.pk], text
+    everything = [square.pk, small.pk, big.pk]
+    for text, photos in {"faces:<2": everything[:2], "faces:>=0": everything, "faces:<0": []}.items():
+        assert found(text, owner) == photos, text
     assert found("has:faces", owner) == [small.pk, big.pk]
     assert found("rating:>4 or orientation:square", owner) == [square.pk, big.pk]
     assert found("(rating:>4 orientation:square) or faces:1", owner) == [small.pk]
