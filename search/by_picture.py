@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 Kind = Literal["like", "picture", "face"]
 WEIGHTS: Final = {"0.75": "Mostly the picture", "0.5": "Both alike", "0.25": "Mostly the words"}
 USUAL_WEIGHT: Final = "0.5"
+TOKEN_LENGTH: Final = 43
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,25 +45,29 @@ class ByPicture:
     face: Face | None = None
     notice: Notice | None = None
 
-    @property
-    def parameters(self) -> dict[str, str]:
-        """What asks for the same again, as parameters of an address."""
-        usual = self.weight == USUAL_WEIGHT
-        return {self.kind: self.value} | ({} if usual else {"weight": self.weight})
+
+def parameters(given: Mapping[str, str]) -> dict[str, str]:
+    """Those of these parameters that ask for a picture, as far as they can be used."""
+    kept = {name: given.get(name, "") for name in ("like", "face")}
+    kept = {name: value for name, value in kept.items() if _number(value) is not None}
+    token, weight = given.get("picture", ""), given.get("weight", "")
+    if token.isascii() and token.isprintable() and 0 < len(token) <= TOKEN_LENGTH:
+        kept["picture"] = token
+    return kept | ({"weight": weight} if kept and weight in WEIGHTS and weight != USUAL_WEIGHT else {})
 
 
-def asked(parameters: Mapping[str, str], user: User) -> ByPicture | None:
+def asked(given: Mapping[str, str], user: User) -> ByPicture | None:
     """What these parameters ask for; None when it is no picture. Raises Http404 for what may not be seen."""
-    weight = parameters.get("weight", "")
+    weight = given.get("weight", "")
     weight = weight if weight in WEIGHTS else USUAL_WEIGHT
-    if (photo_id := _number(parameters.get("like", ""))) is not None:
+    if (photo_id := _number(given.get("like", ""))) is not None:
         photo = photo_or_404(user, photo_id)
         found = pictures.of_photo(photo, weight=float(weight))
         return _with(ByPicture("like", str(photo_id), weight, photo), found)
-    if (face_id := _number(parameters.get("face", ""))) is not None:
+    if (face_id := _number(given.get("face", ""))) is not None:
         face = faces.face_or_404(user, face_id)
         return ByPicture("face", str(face_id), weight, face.photo, face=face)
-    if token := parameters.get("picture", "").replace("\0", "")[:100]:
+    if token := given.get("picture", ""):
         found = pictures.of_token(user, token, weight=float(weight))
         return _with(ByPicture("picture", token, weight), found)
     return None

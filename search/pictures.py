@@ -17,7 +17,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from library import engines
-from library.models import EmbeddingSpace, PhotoEmbedding
+from library.models import EmbeddingSpace, Photo, PhotoEmbedding
 from search.cache_models import SearchPicture
 from search.results import Notice, Picture
 from vision.errors import EngineFailed, EngineUnavailable, ImageRejected

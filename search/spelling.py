@@ -50,9 +50,12 @@ class Correction:
     words: tuple[tuple[str, str], ...]
 
 
-def correct(
-    query: SearchQuery, user: User, *, knows: Callable[[str], bool] = lambda word: False
-) -> Correction | None:
+def never(word: str) -> bool:
+    """The model that knows no word."""
+    return False
+
+
+def correct(query: SearchQuery, user: User, *, knows: Callable[[str], bool] = never) -> Correction | None:
     """The query as it was probably meant; None when nothing is misspelt or nothing comes near.
 
     Only free words are looked at: quoted ones, fields and excluded words are meant as they are. ``knows``
