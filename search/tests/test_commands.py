@@ -12,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 
 from library.models import EmbeddingSpace, PhotoEmbedding
 from library.tests.factories import add_tag, make_photo, make_root, make_user
-from search import hybrid
+from search import hybrid, ranking
 from search.indexing import index_photos
 from search.query import parse
 
@@ -62,9 +62,9 @@ def test_reindex_vectors_keeps_the_indexes_that_are_needed(embedder, photo_of, s
     assert _actions("--threshold", "10") == ["kept"]
     assert _index_definition().endswith(f"WHERE (space_id = {space.pk})")
 
-    monkeypatch.setattr(hybrid, "EXACT_LIMIT", 10)
+    monkeypatch.setattr(ranking, "EXACT_LIMIT", 10)
     with connection.cursor() as cursor:
-        cursor.execute("SET enable_seqscan = off; SET enable_sort = off")
+        cursor.execute("ANALYZE; SET enable_seqscan = off; SET enable_sort = off")
     with CaptureQueriesContext(connection) as queries:
         assert [hit.photo_id for hit in hybrid.search(parse("cat"), owner).hits] == exact
     assert any("hnsw.iterative_scan" in query["sql"] for query in queries)
