@@ -26,6 +26,7 @@ from django.db.models import Exists, OuterRef, QuerySet
 from library.access import hidden_roots
 from people.models import FaceLabel, ImportedName
 from search import filters, refine
+from search.caching import cached
 from search.found import Asked, photo_ids
 from search.measures import SQUARE
 from search.query import SearchQuery
@@ -39,7 +40,15 @@ Counts = Mapping[str, Mapping[str, int]]
 
 
 def counted(asked: Asked, query: SearchQuery, user: User) -> Counts:
-    """All counts; ``single`` is the total with nearly identical photos one by one."""
+    """All counts; ``single`` is the total with nearly identical photos one by one.
+
+    Remembered until something changes.
+    """
+    key = ("facets", str(query), *sorted(asked.parameters.items()))
+    return cached(key, user, lambda: _counted(asked, query, user))
+
+
+def _counted(asked: Asked, query: SearchQuery, user: User) -> Counts:
     count = _Counting(asked, user, hidden_roots(user), chosen_folder(query))
     shared = ["total", "has", "is"]
     counts: dict[str, Mapping[str, int]] = defaultdict(dict)
@@ -92,7 +101,7 @@ class _Counting:
 
     def _set(self, query: SearchQuery) -> tuple[str, tuple[Any, ...]]:
         """SQL of the photos to count, and its parameters. Raises EmptyResultSet."""
-        if query.free_text:
+        if self.asked.is_ranked(query):
             return "SELECT unnest(%s::bigint[])", (list(photo_ids(self.asked, self.user, query)),)
         return filters.eligible(query, self.user).photos.order_by().values("pk").query.sql_with_params()
 

@@ -22,11 +22,14 @@ from django.utils import timezone
 from library.access import hidden_roots
 from library.models import PhotoQuerySet
 from library.timeline import BadCursor, Cursor
-from search import filters, hybrid
+from search import by_picture, filters, hybrid
+from search.by_picture import ByPicture
 from search.explain import explain
+from search.model_words import model_knows
 from search.models import ResultOrder, SavedSearch
 from search.query import SearchQuery, parse
 from search.results import MODES, SORTS, Hit, Mode, Notice, SearchResult, Sort, Why
+from search.spelling import Correction, correct, never
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
@@ -41,13 +44,22 @@ ORDER_KEPT_FOR: Final = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A search as it stands in an address. ``sort`` is "relevance" where nothing else was asked for."""
+    """A search as it stands in an address. ``sort`` is "relevance" where nothing else was asked for.
+
+    ``like``, ``face``, ``picture`` and ``weight`` are those of ``search.by_picture``; ``exact``: misspelt
+    words are searched as they are.
+    """
 
     q: str = ""
     mode: Mode = "hybrid"
     sort: Sort = "relevance"
     weaker: bool = False
     view: str = "grid"
+    like: str = ""
+    face: str = ""
+    picture: str = ""
+    weight: str = ""
+    exact: bool = False
 
     @classmethod
     def of(cls, parameters: Mapping[str, str]) -> Asked:
@@ -58,6 +70,8 @@ class Asked:
             sort=next((sort for sort in SORTS if sort == parameters.get("sort")), SORTS[0]),
             weaker=parameters.get("weaker") == "1",
             view="list" if parameters.get("view") == "list" else "grid",
+            exact=parameters.get("exact") == "1",
+            **by_picture.parameters(parameters),
         )
 
     @classmethod
@@ -66,9 +80,28 @@ class Asked:
         values = {"q": saved.query, "mode": saved.mode, "sort": saved.sort}
         return cls.of(values | ({"weaker": "1"} if saved.weaker else {}))
 
+    def correction(self, user: User) -> Correction | None:
+        """The text with its misspelt words put right, where there are some and it was not asked as it is."""
+        knows = never if self.mode == "keyword" else model_knows
+        return None if self.exact else correct(parse(self.q), user, knows=knows)
+
     def understood(self, user: User) -> SearchQuery:
         """The text as it is understood for this user."""
-        return parse(self.q)
+        correction = self.correction(user)
+        return correction.query if correction else parse(self.q)
+
+    def is_ranked(self, query: SearchQuery) -> bool:
+        """Whether there is something to rank by; otherwise photos come by their date."""
+        return bool(query.free_text or self.is_by_picture)
+
+    @property
+    def is_by_picture(self) -> bool:
+        """Whether a picture or a face is searched by."""
+        return bool(self.like or self.face or self.picture)
+
+    def without_picture(self) -> Asked:
+        """The same search by what was typed alone."""
+        return replace(self, like="", face="", picture="", weight="")
 
     @property
     def kept(self) -> str:
@@ -79,9 +112,11 @@ class Asked:
     def parameters(self) -> dict[str, str]:
         """Of its address: only what is not the usual."""
         usual = Asked()
-        values = {"q": self.q, "mode": self.mode, "sort": self.sort, "view": self.view}
+        names = ("q", "mode", "sort", "view", "like", "face", "picture", "weight")
+        values = {name: str(getattr(self, name)) for name in names}
         given = {name: value for name, value in values.items() if value != getattr(usual, name)}
-        return given | ({"weaker": "1"} if self.weaker else {})
+        marks = {name: "1" for name in ("weaker", "exact") if getattr(self, name)}
+        return given | marks
 
     def url(self, name: str = "search:search", **more: str) -> str:
         """The address of this search on the page called ``name``."""
@@ -100,6 +135,8 @@ class FoundPage:
     result: SearchResult
     after: str = ""
     bounded: bool = False
+    correction: Correction | None = None
+    by: ByPicture | None = None
 
 
 def page(asked: Asked, user: User, after: str = "") -> FoundPage:
@@ -107,12 +144,14 @@ def page(asked: Asked, user: User, after: str = "") -> FoundPage:
 
     An ``after`` that no page gave out, or that is too old, begins at the top.
     """
-    query = asked.understood(user)
-    if not query.clauses:
+    correction = asked.correction(user)
+    query = correction.query if correction else parse(asked.q)
+    by = by_picture.asked(asked.parameters, user)
+    if by is None and not query.clauses:
         return FoundPage(SearchResult(query, asked.mode))
-    if not query.free_text:
-        return _by_date(query, asked, user, after)
-    return _ranked(query, asked, user, after)
+    found = _ranked(query, asked, user, after, by) if asked.is_ranked(query) else None
+    found = found or _by_date(query, asked, user, after)
+    return replace(found, correction=correction, by=by)
 
 
 def photo_ids(asked: Asked, user: User, query: SearchQuery | None = None) -> Iterator[int]:
@@ -121,10 +160,11 @@ def photo_ids(asked: Asked, user: User, query: SearchQuery | None = None) -> Ite
     ``query`` stands in for the one that was asked.
     """
     query = asked.understood(user) if query is None else query
-    if not query.clauses:
+    if not query.clauses and not asked.is_by_picture:
         return
-    if query.free_text:
-        yield from (hit.photo_id for hit in _all(query, asked, user).hits)
+    if asked.is_ranked(query):
+        by = by_picture.asked(asked.parameters, user)
+        yield from (hit.photo_id for hit in _all(query, asked, user, by).hits)
         return
     photos = _ordered(filters.eligible(query, user).photos, asked)
     yield from photos.values_list("pk", flat=True).iterator(chunk_size=2000)
@@ -146,7 +186,7 @@ def count_and_first(asked: Asked, user: User) -> tuple[int, int | None]:
 
 def is_bounded(asked: Asked, user: User, count: int) -> bool:
     """Whether there may be more than ``count`` results: ranked ones end at the window."""
-    return count >= hybrid.WINDOW and bool(asked.understood(user).free_text)
+    return count >= hybrid.WINDOW and asked.is_ranked(asked.understood(user))
 
 
 def _by_date(query: SearchQuery, asked: Asked, user: User, after: str) -> FoundPage:
@@ -176,10 +216,10 @@ def _cursor(text: str) -> Cursor | None:
         return None
 
 
-def _ranked(query: SearchQuery, asked: Asked, user: User, after: str) -> FoundPage:
+def _ranked(query: SearchQuery, asked: Asked, user: User, after: str, by: ByPicture | None) -> FoundPage:
     key, start = _place(after)
     order = _order(user, key) if key else None
-    result = _all(query, asked, user)
+    result = _all(query, asked, user, by)
     if order is None:
         order, start = [hit.photo_id for hit in result.hits], 0
         key = _written_down(user, order) if len(order) > PAGE_SIZE else ""
@@ -194,11 +234,12 @@ def _ranked(query: SearchQuery, asked: Asked, user: User, after: str) -> FoundPa
     )
 
 
-def _all(query: SearchQuery, asked: Asked, user: User) -> SearchResult:
+def _all(query: SearchQuery, asked: Asked, user: User, by: ByPicture | None) -> SearchResult:
     """All hits, without what matched in each."""
-    return hybrid.search(
+    return by_picture.search(
         query,
         user,
+        by,
         mode=asked.mode,
         sort=asked.sort,
         weaker=asked.weaker,

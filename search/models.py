@@ -13,6 +13,20 @@ from django.db.models import Q
 from django.db.models.functions import Lower
 
 from library.models import Photo
+from search.cache_models import SearchChange, SearchPicture, TextVector, VocabularyCount, VocabularyWord
+
+__all__ = [
+    "HistoryEntry",
+    "ResultOrder",
+    "SavedSearch",
+    "SearchChange",
+    "SearchDocument",
+    "SearchPicture",
+    "SearchPreference",
+    "TextVector",
+    "VocabularyCount",
+    "VocabularyWord",
+]
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AbstractBaseUser, AnonymousUser

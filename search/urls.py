@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from django.urls import path
 
-from search import export_views, keep_views, views
+from search import export_views, keep_views, picture_views, suggest_views, views
 
 app_name = "search"
 
 urlpatterns = [
     path("search", views.search, name="search"),
+    path("search/picture", picture_views.search_by_picture, name="by_picture"),
+    path("search/suggest", suggest_views.suggest, name="suggest"),
     path("search/facets", views.facets, name="facets"),
     path("search/refine", views.refine_search, name="refine"),
     path("search/export", export_views.results, name="export"),

@@ -11,6 +11,7 @@ from django.contrib.auth.models import User
 
 from library.models import EmbeddingSpace, Photo
 from library.tests.factories import add_embedding, add_tag, add_text, make_photo, make_space, make_user
+from search import caching, lexicon, vocabulary
 from search.indexing import index_photos
 from vision.errors import EngineUnavailable
 from vision.results import SpaceInfo, Vectors
@@ -63,6 +64,14 @@ class SmallRegistry:
             reason = f"the photos were looked at by {space.engine}/{space.model}."
             raise EngineUnavailable(reason, "Put the files back.")
         return self.text_embedder()
+
+
+@pytest.fixture(autouse=True)
+def nothing_remembered() -> None:
+    """Each test starts with an empty memory: embedders of tests share a name."""
+    caching.forget()
+    lexicon.forget()
+    vocabulary.forget()
 
 
 @pytest.fixture
