@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('library', '0012_search_places_and_favourites'),
+        ('library', '0013_colours_by_photo'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
