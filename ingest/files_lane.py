@@ -170,6 +170,7 @@ def enter(worker: Worker, reads: Sequence[ReadFile], results: Mapping[int, Prepr
                 entry.regrouped.add(photo.pk)
             entry.next_states[photo.pk] = _enter_one(photo, found, result, outcome)
     foreign.enter_people(results, list(outcome.results))
+    foreign.enter_places(results, list(outcome.results))
     foreign.enter_albums(entered)
     done = [(pk, found) for pk, found in entered if pk in outcome.results and pk == found.source.photo_id]
     foreign.enter_videos(results, done)

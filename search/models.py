@@ -38,8 +38,8 @@ QUERY_LENGTH = 500
 class SearchDocument(models.Model):
     """The words of a photo. Written by ``search.indexing`` only.
 
-    A tags, title and keywords, B text in the picture, C folders and file names, D camera and the description
-    that a model wrote.
+    A tags, title, keywords and place, B text in the picture, C folders and file names, D camera and the
+    description that a model wrote.
     """
 
     photo = models.OneToOneField(

@@ -12,7 +12,7 @@ from library.models.embedding import CropEmbedding, EmbeddingSpace, PhotoEmbeddi
 from library.models.favourite import Favourite
 from library.models.photo import Photo, PhotoQuerySet
 from library.models.photo_file import PhotoFile
-from library.models.place import Place, PlaceNames
+from library.models.place import Place
 from library.models.root import Root, RootViewer
 from library.models.tag import DetectedObject, Tag
 from library.models.text import OcrText, PhotoDescription
@@ -37,7 +37,6 @@ __all__ = [
     "PhotoHash",
     "PhotoQuerySet",
     "Place",
-    "PlaceNames",
     "Root",
     "RootViewer",
     "Tag",

@@ -7,8 +7,7 @@ from collections.abc import Iterable
 from django.db import models
 from django.db.models import Q
 
-PlaceNames = tuple[str, str, str]
-"""City, region, country; what is not known is empty."""
+from vision.imaging.gazetteer import PlaceNames
 
 
 class PlaceQuerySet(models.QuerySet["Place"]):

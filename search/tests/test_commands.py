@@ -10,11 +10,14 @@ from django.core.management import call_command
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from library.actions.places import set_places
 from library.models import EmbeddingSpace, PhotoEmbedding
 from library.tests.factories import add_tag, make_photo, make_root, make_user
 from search import hybrid, ranking
 from search.indexing import index_photos
 from search.query import parse
+
+PLACES = [(52.5163, 13.3777), (30.0, -40.0), (48.0, 11.0)]
 
 
 def run(*arguments, **options):
@@ -86,3 +89,17 @@ def _index_definition():
         cursor.execute("SELECT indexdef FROM pg_indexes WHERE indexname LIKE 'photo_embedding_hnsw_%'")
         row = cursor.fetchone()
     return row[0] if row else ""
+
+
+@pytest.mark.django_db
+def test_name_places_names_what_has_a_position(no_embedder, owner):
+    here, sea, named = (make_photo(latitude=north, longitude=east) for north, east in PLACES)
+    set_places(names={named.pk: ("Home", "", "")})
+    assert json.loads(run("name_places", "--json")[0]) == {"photos": 2, "named": 1}
+    assert "0 of 1 photos" in run("name_places")[0]
+    for text, photo in {"place:berlin": here, "berlin": here, "place:home": named}.items():
+        assert [hit.photo_id for hit in hybrid.search(parse(text), owner).hits] == [photo.pk]
+    sea.refresh_from_db()
+    assert sea.place is None
+    assert set_places(names={here.pk: ("", "", "")}) == 1
+    assert set_places(names={here.pk: ("", "", "")}) == 0
