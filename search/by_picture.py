@@ -83,17 +83,26 @@ def search(
     weaker: bool = False,
     limit: int = 50,
     offset: int = 0,
+    reasons: bool = True,
 ) -> SearchResult:
     """``hybrid.search``, or the search by a picture or a face. What cannot be searched by finds nothing."""
     if by is not None and by.face is not None:
-        return faces.by_face(by.face, query, user, limit=limit, offset=offset)
+        return faces.by_face(by.face, query, user, limit=limit, offset=offset, reasons=reasons)
     if by is not None and by.notice is not None:
         return SearchResult(query, mode, notices=(by.notice,))
     picture = by.picture if by is not None else None
     if picture is not None and not query.free_text:
         picture = replace(picture, weight=1.0)
     return hybrid.search(
-        query, user, mode=mode, sort=sort, picture=picture, weaker=weaker, limit=limit, offset=offset
+        query,
+        user,
+        mode=mode,
+        sort=sort,
+        picture=picture,
+        weaker=weaker,
+        limit=limit,
+        offset=offset,
+        reasons=reasons,
     )
 
 

@@ -19,6 +19,7 @@ from urllib.parse import urlencode
 from django.urls import reverse
 from django.utils import timezone
 
+from library.access import hidden_roots
 from library.models import PhotoQuerySet
 from library.timeline import BadCursor, Cursor
 from search import by_picture, filters, hybrid
@@ -27,7 +28,7 @@ from search.explain import explain
 from search.model_words import model_knows
 from search.models import ResultOrder, SavedSearch
 from search.query import SearchQuery, parse
-from search.results import MODES, Hit, Mode, Notice, SearchResult, Why
+from search.results import MODES, SORTS, Hit, Mode, Notice, SearchResult, Sort, Why
 from search.spelling import Correction, correct, never
 
 if TYPE_CHECKING:
@@ -40,9 +41,6 @@ ORDERS_KEPT: Final = 20
 """Of how many searches of one person the order is kept; the oldest go."""
 ORDER_KEPT_FOR: Final = timedelta(days=1)
 
-SORTS: Final = ("relevance", "newest", "oldest")
-VIEWS: Final = ("grid", "list")
-
 
 @dataclass(frozen=True, slots=True)
 class Asked:
@@ -54,7 +52,7 @@ class Asked:
 
     q: str = ""
     mode: Mode = "hybrid"
-    sort: str = "relevance"
+    sort: Sort = "relevance"
     weaker: bool = False
     view: str = "grid"
     like: str = ""
@@ -69,9 +67,9 @@ class Asked:
         return cls(
             q=parameters.get("q", "").strip(),
             mode=next((mode for mode in MODES if mode == parameters.get("mode")), MODES[0]),
-            sort=_one_of(SORTS, parameters.get("sort")),
+            sort=next((sort for sort in SORTS if sort == parameters.get("sort")), SORTS[0]),
             weaker=parameters.get("weaker") == "1",
-            view=_one_of(VIEWS, parameters.get("view")),
+            view="list" if parameters.get("view") == "list" else "grid",
             exact=parameters.get("exact") == "1",
             **by_picture.parameters(parameters),
         )
@@ -178,7 +176,9 @@ def count_and_first(asked: Asked, user: User) -> tuple[int, int | None]:
     if not query.clauses:
         return 0, None
     if query.free_text:
-        result = hybrid.search(query, user, mode=asked.mode, limit=1)
+        result = hybrid.search(
+            query, user, mode=asked.mode, sort=asked.sort, weaker=asked.weaker, limit=1, reasons=False
+        )
         return result.total, result.hits[0].photo_id if result.hits else None
     photos = filters.eligible(query, user).photos
     return photos.count(), _ordered(photos, asked).values_list("pk", flat=True).first()
@@ -200,7 +200,7 @@ def _by_date(query: SearchQuery, asked: Asked, user: User, after: str) -> FoundP
     reasons = explain([pk for pk, _ in shown], query, allowed.hidden_roots)
     hits = tuple(Hit(pk, 0.0, reasons.get(pk, Why())) for pk, _ in shown)
     notices = tuple(map(Notice, (*query.hints, *allowed.notices)))
-    result = SearchResult(query, asked.mode, hits, allowed.photos.count(), notices)
+    result = SearchResult(query, asked.mode, hits, allowed.photos.count(), notices, asked.sort)
     last = shown[-1] if len(rows) > PAGE_SIZE else None
     return FoundPage(result, after=str(Cursor(last[1], last[0])) if last and last[1] else "")
 
@@ -224,7 +224,8 @@ def _ranked(query: SearchQuery, asked: Asked, user: User, after: str, by: ByPict
         order, start = [hit.photo_id for hit in result.hits], 0
         key = _written_down(user, order) if len(order) > PAGE_SIZE else ""
     by_id = {hit.photo_id: hit for hit in result.hits}
-    hits = tuple(by_id[pk] for pk in order[start : start + PAGE_SIZE] if pk in by_id)
+    shown = [by_id[pk] for pk in order[start : start + PAGE_SIZE] if pk in by_id]
+    hits = hybrid.with_reasons(shown, result.query, hidden_roots(user))
     following = start + PAGE_SIZE
     return FoundPage(
         replace(result, hits=hits),
@@ -234,7 +235,17 @@ def _ranked(query: SearchQuery, asked: Asked, user: User, after: str, by: ByPict
 
 
 def _all(query: SearchQuery, asked: Asked, user: User, by: ByPicture | None) -> SearchResult:
-    return by_picture.search(query, user, by, mode=asked.mode, limit=hybrid.WINDOW)
+    """All hits, without what matched in each."""
+    return by_picture.search(
+        query,
+        user,
+        by,
+        mode=asked.mode,
+        sort=asked.sort,
+        weaker=asked.weaker,
+        limit=hybrid.WINDOW,
+        reasons=False,
+    )
 
 
 def _place(after: str) -> tuple[str, int]:
@@ -256,7 +267,3 @@ def _written_down(user: User, order: list[int]) -> str:
     mine = ResultOrder.objects.filter(user=user.pk)
     mine.filter(pk__in=mine.values("pk")[ORDERS_KEPT : ORDERS_KEPT + 100]).delete()
     return key
-
-
-def _one_of(values: tuple[str, ...], wanted: str | None) -> str:
-    return wanted if wanted in values else values[0]

@@ -10,7 +10,7 @@ A query without free text and without a picture has nothing to rank by: its phot
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
@@ -42,11 +42,13 @@ def search(
     weaker: bool = False,
     limit: int = 50,
     offset: int = 0,
+    reasons: bool = True,
     trace: Trace | None = None,
 ) -> SearchResult:
     """One page of what this user may find, in a stable order: best first, or by date.
 
     By date means the best ``WINDOW`` hits, then sorted. ``weaker`` adds what is similar, but not clearly so.
+    Without ``reasons`` the hits carry their ranks only; ``with_reasons`` adds the rest to some of them.
     The number of queries does not depend on the number of hits. Never raises for what was typed.
     """
     trace = trace or Trace()
@@ -68,13 +70,14 @@ def search(
         with trace.stage("by date"):
             found = _by_date(allowed.photos, sort, max(0, min(limit, window - offset)), offset)
     with trace.stage("reasons"):
-        hits = _with_reasons(found.hits, query, allowed)
+        hits = with_reasons(found.hits, query, allowed.hidden_roots) if reasons else tuple(found.hits)
     said = (*map(Notice, (*query.hints, *allowed.notices)), *notices)
     return SearchResult(query, mode, hits, found.total, said, sort, found.weaker, window)
 
 
-def _with_reasons(hits: list[Hit], query: SearchQuery, allowed: Eligible) -> tuple[Hit, ...]:
-    reasons = explain([hit.photo_id for hit in hits], query, allowed.hidden_roots)
+def with_reasons(hits: Sequence[Hit], query: SearchQuery, hidden_roots: Sequence[int]) -> tuple[Hit, ...]:
+    """The hits with what matched; those whose photo is gone are left out."""
+    reasons = explain([hit.photo_id for hit in hits], query, hidden_roots)
     return tuple(
         replace(hit, why=replace(reasons[hit.photo_id], **_ranks(hit.why)))
         for hit in hits

@@ -71,6 +71,7 @@ def search(request: HttpRequest) -> HttpResponse:
         "result": page.result,
         "shown": _shown(request, page.result),
         "more": asked.url(after=page.after) if page.after else "",
+        "by": page.by,
     }
     if is_fragment(request) and after:
         return render(request, "search/_hits.html", context)
