@@ -24,7 +24,7 @@ from library.models import PhotoQuerySet
 from people.models import Face
 from search import filters, hybrid
 from search.query import SearchQuery
-from search.results import Hit, Notice, SearchResult
+from search.results import Hit, Notice, SearchResult, Why
 from search.statements import named
 
 if TYPE_CHECKING:
@@ -76,8 +76,7 @@ def by_face(
     notices = [Notice(text) for text in (*query.hints, *allowed.notices)]
     if query.free_text:
         notices.append(_WORDS)
-    if rows and not clear:
-        clear = rows[:NEAREST]
+    if not clear and (clear := [row for row in rows[:NEAREST] if row[1] > 0]):
         notices.append(_NONE)
     page = clear[offset : offset + max(0, limit)]
     hits = tuple(Hit(pk, near, Why(similarity=near, strength=_strength(near, floor))) for pk, near in page)

@@ -21,6 +21,7 @@ from search.actions.history import remember
 from search.facets import facets as counted_facets
 from search.found import PAGE_SIZE, Asked
 from search.history import recent
+from search.picture_views import by_picture_context
 from search.query import SearchQuery
 from search.refine import FACETS, People, Period
 from search.results import MODES, Hit, Mode, SearchResult
@@ -126,7 +127,7 @@ def refined(query: SearchQuery, form: QueryDict) -> SearchQuery:
 def _around(request: HttpRequest, asked: Asked, page: found.FoundPage) -> Mapping[str, object]:
     """What stands around the hits."""
     query = page.result.query
-    ranked = bool(query.free_text)
+    ranked = asked.is_ranked(query)
     sorts = [name for name in SORT_NAMES if ranked or name != "relevance"]
     sort = asked.sort if ranked or asked.sort != "relevance" else "newest"
     return {
@@ -144,7 +145,9 @@ def _around(request: HttpRequest, asked: Asked, page: found.FoundPage) -> Mappin
         "facets_url": asked.url("search:facets"),
         "exports": [(kind, asked.url("search:export", format=kind)) for kind in ("zip", "csv", "json")],
         "albums": changeable_albums(request.user) if page.result.hits else [],
-    } | ({} if query.clauses else _start(request))
+        "correction": page.correction,
+        "as_it_is": asked.but(exact=True).url(),
+    } | (by_picture_context(asked, query) | ({} if query.clauses or page.by else _start(request)))
 
 
 def _start(request: HttpRequest) -> Mapping[str, object]:

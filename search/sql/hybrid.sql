@@ -103,9 +103,10 @@ semantic AS (
     SELECT seen.photo_id, seen.similarity, rank() OVER (ORDER BY seen.similarity DESC) AS rank
     FROM seen, best
     WHERE best.similarity >= %(gate)s
-      AND seen.similarity >= greatest(
-          %(floor)s, %(centre)s::float8 + %(share)s::float8 * (best.similarity - %(centre)s::float8)
-      )
+      AND seen.similarity >= least(
+          best.similarity,
+          greatest(%(floor)s, %(centre)s::float8 + %(share)s::float8 * (best.similarity - %(centre)s::float8))
+      ) - 1e-6
 ),
 fused AS (
     SELECT
