@@ -22,7 +22,7 @@ from search.facets import facets as counted_facets
 from search.found import PAGE_SIZE, Asked
 from search.history import recent
 from search.picture_views import by_picture_context
-from search.query import SearchQuery
+from search.query import Field, SearchQuery, Term
 from search.refine import FACETS, People, Period
 from search.results import MODES, Hit, Mode, SearchResult
 from search.saved import known_as, saved_for
@@ -73,6 +73,7 @@ def search(request: HttpRequest) -> HttpResponse:
         "shown": _shown(request, page.result),
         "more": asked.url(after=page.after) if page.after else "",
         "by": page.by,
+        "layout": _layout(asked, page.result.query),
     }
     if is_fragment(request) and after:
         return render(request, "search/_hits.html", context)
@@ -96,6 +97,7 @@ def facets(request: HttpRequest) -> HttpResponse:
         "q": asked.q,
         "facets": counted_facets(asked, request.user),
         "results": asked.url(),
+        "modes": _modes(asked, "search:facets") if asked.is_ranked(asked.understood(request.user)) else [],
     }
     template = "search/_facets.html" if is_fragment(request) else "search/facets.html"
     return render(request, template, context)
@@ -133,7 +135,10 @@ def _around(request: HttpRequest, asked: Asked, page: found.FoundPage) -> Mappin
     return {
         "bounded": page.bounded,
         "ranked": ranked,
-        "modes": [Link(MODE_NAMES[mode], asked.but(mode=mode).url(), mode == asked.mode) for mode in MODES],
+        "correction": page.correction,
+        "exact": asked.but(exact=True).url() if page.correction else "",
+        "weaker": _weaker(asked, page.result),
+        "modes": _modes(asked),
         "sorts": [Link(SORT_NAMES[name], asked.but(sort=name).url(), name == sort) for name in sorts],
         "views": [
             Link(text, asked.but(view=name).url(), name == asked.view, name)
@@ -145,9 +150,33 @@ def _around(request: HttpRequest, asked: Asked, page: found.FoundPage) -> Mappin
         "facets_url": asked.url("search:facets"),
         "exports": [(kind, asked.url("search:export", format=kind)) for kind in ("zip", "csv", "json")],
         "albums": changeable_albums(request.user) if page.result.hits else [],
-        "correction": page.correction,
-        "as_it_is": asked.but(exact=True).url(),
     } | (by_picture_context(asked, query) | ({} if query.clauses or page.by else _start(request)))
+
+
+def _modes(asked: Asked, page: str = "search:search") -> list[Link]:
+    return [Link(MODE_NAMES[mode], asked.but(mode=mode).url(page), mode == asked.mode) for mode in MODES]
+
+
+def _layout(asked: Asked, query: SearchQuery) -> str:
+    """How the hits are laid out: in a list, or as cards where there is something to say about each."""
+    if asked.view == "list":
+        return "rows"
+    says_why = asked.is_ranked(query) or any(
+        isinstance(atom, Term) or (isinstance(atom, Field) and atom.name in ("tag", "text"))
+        for clause in query.filters
+        for atom in clause.leaves()
+    )
+    return "cards" if says_why else "grid"
+
+
+def _weaker(asked: Asked, result: SearchResult) -> Link | None:
+    """The way to weaker matches and back, where there are some."""
+    if asked.weaker:
+        return Link("Show clear matches only", asked.but(weaker=False).url(), current=True)
+    if not result.weaker:
+        return None
+    number = f"{result.weaker:,} weaker match{'' if result.weaker == 1 else 'es'}"
+    return Link(f"Show {number}", asked.but(weaker=True).url())
 
 
 def _start(request: HttpRequest) -> Mapping[str, object]:

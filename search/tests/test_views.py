@@ -10,6 +10,7 @@ from django.test.utils import CaptureQueriesContext
 
 from library.models import PhotoFile, Root
 from library.tests.factories import add_tag, add_text, make_photo, make_root, make_user
+from library.tests.pages import assert_sound
 from search.indexing import index_photos
 
 pytestmark = pytest.mark.django_db
@@ -34,7 +35,7 @@ def member(client):
 def page(client, query="", **options):
     response = client.get("/search", {"q": query} | options)
     assert response.status_code == 200
-    return response.content.decode()
+    return assert_sound(response)
 
 
 def test_only_people_who_logged_in_may_search(client):
@@ -132,6 +133,18 @@ def test_pages_stay_right_while_photos_arrive(client, member, no_embedder, short
     assert set(ids) <= set(found), "a photo was lost"
 
 
+def test_weaker_matches_are_a_link_away(client, member, embedder, photo_of):
+    photo_of("cat")
+    photo_of("cat", "dog", "beach", "car")
+    html = page(client, "cat")
+    assert found_ids(html)
+    link = re.search(r'href="([^"]+weaker=1)">Show 1 weaker match<', html)
+    assert link, "no way to the weaker one"
+    more = assert_sound(client.get(link[1].replace("&amp;", "&")))
+    assert len(found_ids(more)) == len(found_ids(html)) + 1
+    assert "Show clear matches only" in more
+
+
 def test_later_pages_heed_rights_that_ended(client, member, no_embedder, short_pages):
     ids = [make_photo(title="cat").pk for _ in range(SHORT + 3)]
     index_photos(ids)
@@ -157,7 +170,8 @@ def test_by_date_there_is_no_end_but_the_last_photo(client, member):
 
 def test_the_results_are_a_grid_or_a_list(client, member):
     make_photo("2019/a.jpg")
-    assert 'class="cards hits' in page(client, "after:2000")
+    assert 'class="grid hits' in page(client, "after:2000")
+    assert 'class="cards hits' in page(client, "after:2000 -tag:x tag:y or year:2019")
     html = page(client, "after:2000", view="list")
     assert 'class="rows hits' in html
     assert "a.jpg</a>" in html
