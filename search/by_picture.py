@@ -12,8 +12,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Literal
 
-from library.access import photo_or_404
+from library.access import photo_or_404, photos_for
 from library.models import Photo
+from library.timeline import with_details
 from people.models import Face
 from search import faces, hybrid, pictures
 from search.query import SearchQuery
@@ -61,12 +62,12 @@ def asked(given: Mapping[str, str], user: User) -> ByPicture | None:
     weight = given.get("weight", "")
     weight = weight if weight in WEIGHTS else USUAL_WEIGHT
     if (photo_id := _number(given.get("like", ""))) is not None:
-        photo = photo_or_404(user, photo_id)
+        photo = _shown(user, photo_id)
         found = pictures.of_photo(photo, weight=float(weight))
         return _with(ByPicture("like", str(photo_id), weight, photo), found)
     if (face_id := _number(given.get("face", ""))) is not None:
         face = faces.face_or_404(user, face_id)
-        return ByPicture("face", str(face_id), weight, face.photo, face=face)
+        return ByPicture("face", str(face_id), weight, _shown(user, face.photo_id), face=face)
     if token := given.get("picture", ""):
         found = pictures.of_token(user, token, weight=float(weight))
         return _with(ByPicture("picture", token, weight), found)
@@ -87,7 +88,7 @@ def search(
 ) -> SearchResult:
     """``hybrid.search``, or the search by a picture or a face. What cannot be searched by finds nothing."""
     if by is not None and by.face is not None:
-        return faces.by_face(by.face, query, user, limit=limit, offset=offset)
+        return faces.by_face(by.face, query, user, limit=limit, offset=offset, reasons=reasons)
     if by is not None and by.notice is not None:
         return SearchResult(query, mode, notices=(by.notice,))
     picture = by.picture if by is not None else None
@@ -104,6 +105,11 @@ def search(
         offset=offset,
         reasons=reasons,
     )
+
+
+def _shown(user: User, photo_id: int) -> Photo:
+    """The photo with all that its picture says about it."""
+    return photo_or_404(user, photo_id, photos=with_details(photos_for(user), user))
 
 
 def _with(by: ByPicture, found: Picture | Notice) -> ByPicture:

@@ -49,6 +49,8 @@ def expanded(query: SearchQuery) -> SearchQuery:
 
 
 def _expanded(term: Term) -> Term:
+    if term.expanded:
+        return term
     others = alternatives(term.text)
     return replace(term, expanded=tuple(Expansion(other.words, other.weight) for other in others))
 

@@ -9,7 +9,6 @@ same person are not), and the best of n unrelated faces stands about sqrt(2 ln n
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -23,10 +22,9 @@ from pgvector import Vector
 from library.access import photos_for
 from library.models import PhotoQuerySet
 from people.models import Face
-from search import filters
-from search.explain import explain
+from search import filters, hybrid
 from search.query import SearchQuery
-from search.results import Hit, Notice, SearchResult
+from search.results import Hit, Notice, SearchResult, Why
 from search.statements import named
 
 if TYPE_CHECKING:
@@ -66,6 +64,7 @@ def by_face(
     *,
     limit: int = 50,
     offset: int = 0,
+    reasons: bool = True,
 ) -> SearchResult:
     """One page of the photos with the faces nearest to this one, as far as the query's filters let them.
 
@@ -77,21 +76,13 @@ def by_face(
     notices = [Notice(text) for text in (*query.hints, *allowed.notices)]
     if query.free_text:
         notices.append(_WORDS)
-    if rows and not clear:
-        clear = rows[:NEAREST]
+    if not clear and (clear := [row for row in rows[:NEAREST] if row[1] > 0]):
         notices.append(_NONE)
     page = clear[offset : offset + max(0, limit)]
-    reasons = explain([photo_id for photo_id, _ in page], query, allowed.hidden_roots)
-    hits = tuple(
-        Hit(
-            pk,
-            near,
-            replace(reasons[pk], similarity=near, strength=min(max((near - floor) / (1 - floor), 0), 1)),
-        )
-        for pk, near in page
-        if pk in reasons
-    )
-    return SearchResult(query, "semantic", hits, len(clear), tuple(notices))
+    hits = tuple(Hit(pk, near, Why(similarity=near, strength=_strength(near, floor))) for pk, near in page)
+    if reasons:
+        hits = hybrid.with_reasons(hits, query, allowed.hidden_roots)
+    return SearchResult(query, "semantic", hits, len(clear), tuple(notices), window=WINDOW)
 
 
 def _nearest(face: Face, photos: PhotoQuerySet) -> tuple[list[tuple[int, float]], float]:

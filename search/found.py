@@ -92,12 +92,13 @@ class Asked:
 
     def is_ranked(self, query: SearchQuery) -> bool:
         """Whether there is something to rank by; otherwise photos come by their date."""
-        return bool(query.free_text or self.is_by_picture)
+        return bool(query.free_text or self.by_picture)
 
     @property
-    def is_by_picture(self) -> bool:
-        """Whether a picture or a face is searched by."""
-        return bool(self.like or self.face or self.picture)
+    def by_picture(self) -> dict[str, str]:
+        """The parameters of the picture or face that is searched by; none when there is none."""
+        names = ("like", "face", "picture", "weight")
+        return {name: value for name in names if (value := getattr(self, name))}
 
     def without_picture(self) -> Asked:
         """The same search by what was typed alone."""
@@ -160,7 +161,7 @@ def photo_ids(asked: Asked, user: User, query: SearchQuery | None = None) -> Ite
     ``query`` stands in for the one that was asked.
     """
     query = asked.understood(user) if query is None else query
-    if not query.clauses and not asked.is_by_picture:
+    if not query.clauses and not asked.by_picture:
         return
     if asked.is_ranked(query):
         by = by_picture.asked(asked.parameters, user)
@@ -225,7 +226,7 @@ def _ranked(query: SearchQuery, asked: Asked, user: User, after: str, by: ByPict
         key = _written_down(user, order) if len(order) > PAGE_SIZE else ""
     by_id = {hit.photo_id: hit for hit in result.hits}
     shown = [by_id[pk] for pk in order[start : start + PAGE_SIZE] if pk in by_id]
-    hits = hybrid.with_reasons(shown, query, hidden_roots(user))
+    hits = hybrid.with_reasons(shown, result.query, hidden_roots(user))
     following = start + PAGE_SIZE
     return FoundPage(
         replace(result, hits=hits),

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from library.models import PhotoQuerySet
 from search import filters, semantics
+from search.expansion import expanded
 from search.explain import explain
 from search.filters import Eligible
 from search.query import Atom, Clause, Group, SearchQuery, Term
@@ -51,6 +52,7 @@ def search(
     The number of queries does not depend on the number of hits. Never raises for what was typed.
     """
     trace = trace or Trace()
+    query = expanded(query)
     with trace.stage("filters"):
         allowed = filters.eligible(query, user)
         if picture is not None and picture.without:
@@ -118,8 +120,8 @@ def _ranking(
 
 def words_of(clauses: tuple[Clause, ...]) -> Words:
     """Free text as texts of a ``tsquery``: every clause, by one of its alternatives."""
-    typed, expanded = (_all(clauses, expanded=expanded) for expanded in (False, True))
-    return Words(typed, expanded, max(_weights(clauses), default=0.0))
+    typed, wider = (_all(clauses, expanded=expanded) for expanded in (False, True))
+    return Words(typed, wider, max(_weights(clauses), default=0.0))
 
 
 def _weights(clauses: tuple[Clause, ...]) -> Iterator[float]:

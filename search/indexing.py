@@ -23,7 +23,7 @@ from django.db import connection
 
 from library.models import DetectedObject, OcrText, Photo, PhotoFile
 from library.presentation import generated_description
-from search import vocabulary
+from search import library_words
 from search.models import SearchDocument
 from search.text import bounded, name_words, words
 
@@ -139,5 +139,5 @@ def _write(documents: dict[int, dict[str, str]]) -> int:
     with connection.cursor() as cursor:
         cursor.execute(_statement(), parameters)
         changed = int(cursor.rowcount)
-    vocabulary.note(documents.values(), GAP)
+    library_words.note(documents.values(), GAP)
     return changed

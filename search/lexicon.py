@@ -20,9 +20,9 @@ from library.models import Album, Category, DetectedObject, Place, Tag
 from people.models import Person
 from search import changes
 from search.cache_models import VocabularyWord
+from search.library_words import is_word
 from search.query import FIELDS
 from search.text import words
-from search.vocabulary import is_word
 
 Kind = Literal["person", "place", "album", "tag", "category", "field", "camera", "word"]
 

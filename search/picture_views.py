@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
@@ -15,10 +17,47 @@ from django.views.decorators.csrf import csrf_exempt, csrf_protect
 from django.views.decorators.http import require_POST
 
 from search import pictures
-from search.query import MAX_LENGTH
+from search.by_picture import USUAL_WEIGHT, WEIGHTS
+from search.found import Asked
+from search.query import MAX_LENGTH, SearchQuery
+from vision.imaging.palette import PALETTE
 
 FORM_BYTES = 100_000
 """What a form around the picture may add."""
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """A link to another search; ``code`` of a colour is ``#rrggbb``."""
+
+    text: str
+    url: str
+    current: bool = False
+    code: str = ""
+
+
+def by_picture_context(asked: Asked, query: SearchQuery) -> Mapping[str, object]:
+    """What ``_by_picture.html`` shows beside the picture: by which colours and how else one can search."""
+    mixed = bool(query.free_text and asked.by_picture and not asked.face)
+    weights = [
+        Way(text, asked.but(weight="" if weight == USUAL_WEIGHT else weight).url(), weight == current)
+        for weight, text in WEIGHTS.items()
+        for current in (asked.weight or USUAL_WEIGHT,)
+    ]
+    colours = [
+        Way(colour.name, url=_with_colour(asked, colour.name), code=f"#{colour.examples[0]}")
+        for colour in PALETTE
+    ]
+    return {
+        "weights": weights if mixed else [],
+        "colours": colours,
+        "without_picture": asked.without_picture().url(),
+        "most_bytes": pictures.MAX_BYTES,
+    }
+
+
+def _with_colour(asked: Asked, name: str) -> str:
+    return asked.but(q=f"{asked.q} color:{name}".strip()).url()
 
 
 class _InMemory(MemoryFileUploadHandler):

@@ -21,10 +21,10 @@ from rapidfuzz.distance import OSA
 from search import filters
 from search.expansion import is_listed
 from search.lexicon import Entry, Lexicon, lexicon
+from search.library_words import is_word
 from search.query import Clause, Field, SearchQuery, Term
 from search.rights import known
 from search.terms import with_terms
-from search.vocabulary import is_word
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AbstractBaseUser, AnonymousUser

@@ -21,6 +21,7 @@ from search.actions.history import remember
 from search.facets import facets as counted_facets
 from search.found import PAGE_SIZE, Asked
 from search.history import recent
+from search.picture_views import by_picture_context
 from search.query import Field, SearchQuery, Term
 from search.refine import FACETS, People, Period
 from search.results import MODES, Hit, Mode, SearchResult
@@ -71,6 +72,7 @@ def search(request: HttpRequest) -> HttpResponse:
         "result": page.result,
         "shown": _shown(request, page.result),
         "more": asked.url(after=page.after) if page.after else "",
+        "by": page.by,
         "layout": _layout(asked, page.result.query),
     }
     if is_fragment(request) and after:
@@ -148,7 +150,7 @@ def _around(request: HttpRequest, asked: Asked, page: found.FoundPage) -> Mappin
         "facets_url": asked.url("search:facets"),
         "exports": [(kind, asked.url("search:export", format=kind)) for kind in ("zip", "csv", "json")],
         "albums": changeable_albums(request.user) if page.result.hits else [],
-    } | ({} if query.clauses else _start(request))
+    } | (by_picture_context(asked, query) | ({} if query.clauses or page.by else _start(request)))
 
 
 def _modes(asked: Asked, page: str = "search:search") -> list[Link]:

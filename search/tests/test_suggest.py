@@ -10,7 +10,7 @@ from library.models import Album, Category, Place
 from library.tests.factories import add_tag, add_text, make_photo, make_root, make_user
 from people.models import FaceLabel, Person
 from people.tests.factories import add_face
-from search import lexicon, vocabulary
+from search import lexicon, library_words
 from search.indexing import index_photos
 from search.query import parse
 from search.suggest import suggestions
@@ -35,7 +35,7 @@ def library(django_capture_on_commit_callbacks):
         Album.objects.create(title=f"{name}trip 2019").add([photo.pk])
         with django_capture_on_commit_callbacks(execute=True):
             index_photos([photo.pk])
-        vocabulary.count()
+        library_words.count()
         lexicon.forget()
         return photo
 
