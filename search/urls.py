@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from django.urls import path
 
-from search import views
+from search import api, views
 
 app_name = "search"
 
-urlpatterns = [path("search", views.search, name="search")]
+urlpatterns = [
+    path("search", views.search, name="search"),
+    path("api/search", api.search, name="api"),
+]
