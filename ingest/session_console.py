@@ -10,8 +10,8 @@ from typing import Any
 
 from tqdm import tqdm
 
-from ingest.models import ScanSession, SessionFolder
-from ingest.session_progress import Counts, SessionState, folders_in, states_of
+from ingest.models import ScanSession
+from ingest.session_progress import Counts, SessionState, folders_in, shown, states_of
 
 FOLDERS_SHOWN = 8
 LOOK_SECONDS = 0.5
@@ -44,7 +44,7 @@ class SessionBars:
         if not now and time.monotonic() - self._shown_at < LOOK_SECONDS:
             return []
         self._shown_at = time.monotonic()
-        states = states_of(ScanSession.objects.filter(pk__in=self._ids).select_related("root").order_by("pk"))
+        states = states_of(shown().filter(pk__in=self._ids).order_by("pk"))
         if sys.stderr.isatty():
             self._draw([line for state in states for line in _lines(state)])
         elif now or time.monotonic() >= self._line_at:
@@ -75,9 +75,8 @@ def follow(bars: SessionBars, *, should_stop: Callable[[], bool]) -> None:
 
 def _lines(state: SessionState) -> list[tuple[str, int, str]]:
     lines = [(state.title, state.counts.percent if state.counts.photos else 0, _words(state))]
-    top = SessionFolder.objects.filter(session=state.session, parent=None).first()
-    if top is not None:
-        rows, _ = folders_in(top)
+    if state.top is not None:
+        rows, _ = folders_in(state.top)
         busy = [row for row in rows if row.counts.left and row.counts.percent][:FOLDERS_SHOWN]
         lines += [(f"  {row.folder.name}", row.counts.percent, _numbers(row.counts)) for row in busy]
     return lines
