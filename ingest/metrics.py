@@ -74,7 +74,7 @@ METRICS = (
 
 
 def collect() -> dict[Metric, list[Sample]]:
-    """All samples, from a fixed number of queries: eight."""
+    """All samples, from a fixed number of queries: eleven."""
     failed = failed_by_step()
     records = tallies.records()
     samples = {

@@ -30,6 +30,7 @@ from search.models import ResultOrder, SavedSearch
 from search.query import SearchQuery, parse
 from search.results import MODES, SORTS, Hit, Mode, Notice, SearchResult, Sort, Why
 from search.spelling import Correction, correct, never
+from search.vocabulary import read
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
@@ -80,19 +81,23 @@ class Asked:
         values = {"q": saved.query, "mode": saved.mode, "sort": saved.sort}
         return cls.of(values | ({"weaker": "1"} if saved.weaker else {}))
 
-    def correction(self, user: User) -> Correction | None:
-        """The text with its misspelt words put right, where there are some and it was not asked as it is."""
-        knows = never if self.mode == "keyword" else model_knows
-        return None if self.exact else correct(parse(self.q), user, knows=knows)
-
     def understood(self, user: User) -> SearchQuery:
         """The text as it is understood for this user."""
-        correction = self.correction(user)
-        return correction.query if correction else parse(self.q)
+        return self.read(user)[0]
+
+    def read(self, user: User) -> tuple[SearchQuery, Correction | None]:
+        """The text as it is understood for this user, and what was put right in it.
+
+        Names and dates are recognised first: they are not misspelt.
+        """
+        query = read(self.q, user)
+        knows = never if self.mode == "keyword" else model_knows
+        correction = None if self.exact else correct(query, user, knows=knows)
+        return (correction.query if correction else query), correction
 
     def is_ranked(self, query: SearchQuery) -> bool:
         """Whether there is something to rank by; otherwise photos come by their date."""
-        return bool(query.free_text or self.by_picture)
+        return bool(query.ranking or self.by_picture)
 
     @property
     def by_picture(self) -> dict[str, str]:
@@ -145,8 +150,7 @@ def page(asked: Asked, user: User, after: str = "") -> FoundPage:
 
     An ``after`` that no page gave out, or that is too old, begins at the top.
     """
-    correction = asked.correction(user)
-    query = correction.query if correction else parse(asked.q)
+    query, correction = asked.read(user)
     by = by_picture.asked(asked.parameters, user)
     if by is None and not query.clauses:
         return FoundPage(SearchResult(query, asked.mode))
@@ -176,7 +180,7 @@ def count_and_first(asked: Asked, user: User) -> tuple[int, int | None]:
     query = asked.understood(user)
     if not query.clauses:
         return 0, None
-    if query.free_text:
+    if query.ranking:
         result = hybrid.search(
             query, user, mode=asked.mode, sort=asked.sort, weaker=asked.weaker, limit=1, reasons=False
         )

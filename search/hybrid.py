@@ -58,7 +58,7 @@ def search(
         if picture is not None and picture.without:
             allowed = replace(allowed, photos=allowed.photos.exclude(pk__in=picture.without))
     notices: list[Notice] = []
-    if query.free_text or picture is not None:
+    if query.ranking or picture is not None:
         window = WINDOW
         ranking = _ranking(query, allowed, mode, picture, notices, trace)
         ranking = replace(ranking, sort=sort, weaker=weaker)
@@ -107,7 +107,7 @@ def _ranking(
     trace: Trace,
 ) -> Ranking:
     """What to rank by; why a side is off goes to ``notices``."""
-    words = words_of(query.free_text) if mode != "semantic" and query.free_text else None
+    words = words_of(query.ranking) if mode != "semantic" and query.ranking else None
     ranking = Ranking(allowed.photos, words, hidden_roots=allowed.hidden_roots)
     if mode == "keyword" and picture is None:
         return ranking

@@ -18,6 +18,7 @@ from library.timeline import with_details
 from photos_project.http import is_fragment
 from search import found, refine
 from search.actions.history import remember
+from search.chips import Chip, chips
 from search.facets import facets as counted_facets
 from search.found import PAGE_SIZE, Asked
 from search.history import recent
@@ -58,6 +59,15 @@ class Link:
     url: str
     current: bool = False
     name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """A filter in use, the search without it, and the search for its words if it was recognised in them."""
+
+    chip: Chip
+    without: str
+    as_words: str
 
 
 @require_safe
@@ -194,11 +204,15 @@ def _shown(request: HttpRequest, result: SearchResult) -> list[Shown]:
     return [Shown(by_id[hit.photo_id], hit) for hit in result.hits if hit.photo_id in by_id]
 
 
-def _filters(query: SearchQuery, asked: Asked) -> list[Link]:
-    """One chip for every clause that decides which photos are eligible; its link is the query without it."""
+def _filters(query: SearchQuery, asked: Asked) -> list[Filter]:
+    """One for every clause that decides which photos are eligible."""
     return [
-        Link(str(clause), asked.but(q=query.without(clause).as_typed).url(), name=clause.typed)
-        for clause in query.filters
+        Filter(
+            chip,
+            asked.but(q=chip.without).url(),
+            asked.but(q=chip.as_words).url() if chip.as_words else "",
+        )
+        for chip in chips(query)
     ]
 
 

@@ -117,7 +117,7 @@ DAMAGE: dict[str, Callable[[], object]] = {
     "hidden_behind_hidden": _other_front,
     "lease_on_finished": _lease,
     "lease_of_the_dead": lambda: _lease(
-        state="processing_ocr", lease_until=timezone.now() - timedelta(seconds=1)
+        state="processing_ocr", lease_until=timezone.now() - timedelta(days=1)
     ),
     "failed_without_reason": lambda: Photo.objects.filter(state="failed").update(error_message=""),
     "rendition_missing": lambda: rendition_path(first().sha256 or "", "thumbnail").unlink(),

@@ -41,19 +41,20 @@ def parse(text: str) -> SearchQuery:
     if len(cleaned) > MAX_LENGTH:
         hints.append(f"Only the first {MAX_LENGTH} characters were read.")
     query = _Parser(hints).read(cleaned[:MAX_LENGTH].strip())
-    return _fitted(SearchQuery(query, tuple(dict.fromkeys(hints))))
+    return fitted(SearchQuery(query, tuple(dict.fromkeys(hints))))
 
 
-def _fitted(query: SearchQuery) -> SearchQuery:
-    """Without what would not be read again: printed, ``a|b`` and a missing quote are longer than typed."""
+def fitted(query: SearchQuery) -> SearchQuery:
+    """Without what would not be read again: printed, ``a | b`` or "2019" are longer than they were typed."""
     clauses = list(query.clauses)
     while len(" ".join(map(str, clauses))) > MAX_LENGTH:
         last = clauses.pop()
         if len(last.alternatives) > 1:
             kept = replace(last, alternatives=last.alternatives[:-1])
             only = kept.alternatives[0]
-            alone = isinstance(only, Group) and len(kept.alternatives) == 1
-            clauses += _spliced([_grouped(only.clauses, negated=kept.negated) if alone else kept])
+            if isinstance(only, Group) and len(kept.alternatives) == 1:
+                kept = _grouped(only.clauses, negated=kept.negated)
+            clauses += _spliced([kept])
     return replace(query, clauses=tuple(clauses))
 
 

@@ -156,6 +156,12 @@ class Clause:
         return bool(self.typed)
 
     @property
+    def names_category(self) -> bool:
+        """Whether a category was recognised in it."""
+        only = self.alternatives[0]
+        return self.recognised and isinstance(only, Field) and only.name == "category"
+
+    @property
     def as_typed(self) -> str:
         """The clause as it was typed."""
         return self.typed or str(self)
@@ -211,6 +217,16 @@ class SearchQuery:
         return tuple(clause for clause in self.clauses if clause.is_free_text)
 
     @property
+    def ranking(self) -> tuple[Clause, ...]:
+        """The clauses to rank by: the free text, or else the words of recognised categories.
+
+        A category is asked for in words, too, so these put its photos in order.
+        """
+        if self.free_text:
+            return self.free_text
+        return tuple(Clause((Term(clause.typed),)) for clause in self.clauses if clause.names_category)
+
+    @property
     def filters(self) -> tuple[Clause, ...]:
         """The clauses that decide which photos are eligible."""
         return tuple(clause for clause in self.clauses if clause.is_literal or not clause.is_free_text)
@@ -218,7 +234,7 @@ class SearchQuery:
     @property
     def description(self) -> str:
         """The free text as one sentence, for an embedder."""
-        return " ".join(filter(None, (clause.description for clause in self.free_text)))
+        return " ".join(filter(None, (clause.description for clause in self.ranking)))
 
     def without(self, clause: Clause) -> SearchQuery:
         """The same query without one of its clauses."""
