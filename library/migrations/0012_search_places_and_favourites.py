@@ -11,7 +11,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('library', '0011_photo_set_aside'),
+        ('library', '0012_sessions_queues'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
