@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
-from typing import TYPE_CHECKING, Final, Literal, get_args
+from typing import TYPE_CHECKING, Final, Literal
 
 from search.history import recent
 from search.lexicon import Entry, Kind, lexicon
@@ -77,8 +77,9 @@ def _recent(typed: str, user: User, most: int) -> list[Suggestion]:
 
 def _values(name: str, value: str, before: str, user: User) -> list[Suggestion]:
     """Values for the field that is being typed."""
-    if name in get_args(Kind):
-        entries = lexicon().ranked(" ".join(words(value)), _rank, (name,), 2 * MOST_OF_A_FIELD)
+    kind = next((kind for kind in _ORDER if kind == name), None)
+    if kind is not None:
+        entries = lexicon().ranked(" ".join(words(value)), _rank, (kind,), 2 * MOST_OF_A_FIELD)
         return [_suggestion(entry, before) for entry in known(entries, user)][:MOST_OF_A_FIELD]
     typed = fold(value)
     fitting = [str(Field(name, each)) for each in KINDS[name].examples if each.startswith(typed)]

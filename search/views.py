@@ -189,7 +189,7 @@ def _weaker(asked: Asked, result: SearchResult) -> Link | None:
     return Link(f"Show {number}", asked.but(weaker=True).url())
 
 
-def _start(request: HttpRequest) -> Mapping[str, object]:
+def _start(request: HttpRequest) -> dict[str, object]:
     """What an empty page offers."""
     return {"saved": list(saved_for(request.user)[:RECENT]), "recent": list(recent(request.user, RECENT))}
 
