@@ -142,7 +142,7 @@ def _around(request: HttpRequest, asked: Asked, page: found.FoundPage) -> Mappin
     ranked = asked.is_ranked(query)
     sorts = [name for name in SORT_NAMES if ranked or name != "relevance"]
     sort = asked.sort if ranked or asked.sort != "relevance" else "newest"
-    return {
+    around: dict[str, object] = {
         "bounded": page.bounded,
         "ranked": ranked,
         "correction": page.correction,
@@ -160,7 +160,9 @@ def _around(request: HttpRequest, asked: Asked, page: found.FoundPage) -> Mappin
         "facets_url": asked.url("search:facets"),
         "exports": [(kind, asked.url("search:export", format=kind)) for kind in ("zip", "csv", "json")],
         "albums": changeable_albums(request.user) if page.result.hits else [],
-    } | (by_picture_context(asked, query) | ({} if query.clauses or page.by else _start(request)))
+    }
+    around |= by_picture_context(asked, query)
+    return around if query.clauses or page.by else around | _start(request)
 
 
 def _modes(asked: Asked, page: str = "search:search") -> list[Link]:

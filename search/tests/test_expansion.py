@@ -28,7 +28,8 @@ def test_synonyms_kinds_and_what_is_meant():
     assert "dog" not in dog
     assert texts("puppy")["dog"] < dog["puppy"]
     assert texts("hound")["canine"] == texts("canine")["dog"]
-    assert "chimney" not in dog
+    assert "chimney" not in dog and "animal" not in dog
+    assert "dog" in texts("animal")
 
 
 @pytest.mark.parametrize(
