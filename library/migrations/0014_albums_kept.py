@@ -8,6 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
+        ('library', '0012_sessions_queues'),
         ('library', '0013_colours_by_photo'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]

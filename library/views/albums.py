@@ -97,24 +97,24 @@ def delete(request: HttpRequest, pk: int) -> HttpResponse:
 @require_POST
 def add_photos(request: HttpRequest) -> HttpResponse:
     """Put photos (``photo``, several) into ``album``, or into a new one called ``title``."""
-    photo_ids = chosen_photos(request)
+    photo_ids, back = chosen_photos(request), back_to(request, reverse("library:albums"))
     target, title = request.POST.get("album", ""), request.POST.get("title", "").strip()
     if not photo_ids:
         messages.error(request, "No photo was chosen. Tick the photos that belong in the album.")
     elif target.isascii() and target.isdigit() and len(target) < 19:
         found = album_or_404(request.user, int(target), to_change=True)
         event = actions.add_to_album(album=found, photo_ids=photo_ids, actor_id=_actor(request))
-        _offer(request, _added(len(event.after["photos"]), len(photo_ids), found.title), event)
+        _offer(request, _added(len(event.after["photos"]), len(photo_ids), found.title), event, back=back)
     elif title or target == "new":
         made = _said(
             request,
             lambda: actions.create_album(title=title, actor_id=_actor(request), photo_ids=photo_ids),
         )
         if made is not None:
-            _offer(request, f"{_photos(len(photo_ids))} put into the new album “{title}”.", made)
+            _offer(request, f"{_photos(len(photo_ids))} put into the new album “{title}”.", made, back=back)
     else:
         messages.error(request, "Choose an album, or write the title of a new one.")
-    return redirect(back_to(request, reverse("library:albums")))
+    return redirect(back)
 
 
 @require_POST
