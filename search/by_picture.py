@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     User = AbstractBaseUser | AnonymousUser
 
 Kind = Literal["like", "picture", "face"]
-WEIGHTS: Final = {"0.75": "Mostly the picture", "0.5": "Both alike", "0.25": "Mostly the words"}
+WEIGHTS: Final = {"0.75": "More picture", "0.5": "Both alike", "0.25": "More words"}
 USUAL_WEIGHT: Final = "0.5"
 TOKEN_LENGTH: Final = 43
 

@@ -29,10 +29,11 @@ END $$
 # Two sets of rows of the same size and sum are the same set in practice: ids only grow, and the oldest go.
 _VERSION: Final = "SELECT count(*), coalesce(sum(id), 0) FROM search_searchchange"
 
+# An array is worked out once; a join could run a subquery with a limit again and again.
 _PRUNE: Final = """
-DELETE FROM search_searchchange WHERE id IN (
+DELETE FROM search_searchchange WHERE id = ANY (ARRAY(
     SELECT id FROM search_searchchange ORDER BY id LIMIT %s FOR UPDATE SKIP LOCKED
-)
+))
 """
 
 

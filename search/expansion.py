@@ -24,8 +24,9 @@ MOST: Final = 24
 
 SAME, KIND, BROADER, RELATED = 0.8, 0.6, 0.4, 0.3
 
-_PARTS: Final = re.compile(r"([=>~])")
-_WEIGHTS: Final = {"=": (SAME, SAME), ">": (KIND, BROADER), "~": (RELATED, RELATED)}
+_PARTS: Final = re.compile(r"([=>/~])")
+#: Of a relation: of its words by the head word, and of the head word by them.
+_WEIGHTS: Final = {"=": (SAME, SAME), ">": (KIND, BROADER), "/": (KIND, 0.0), "~": (RELATED, RELATED)}
 #: Heads like "bar place" tell meanings apart; the word that says which is left out.
 _MEANINGS: Final = frozenset({"animal", "building", "drink", "jewel", "place", "season"})
 
@@ -91,7 +92,8 @@ def _thesaurus() -> dict[tuple[str, ...], dict[tuple[str, ...], float]]:
 
     def add(word: tuple[str, ...], other: tuple[str, ...], weight: float) -> None:
         known = found.setdefault(word, {})
-        known[other] = max(weight, known.get(other, 0.0))
+        if weight:
+            known[other] = max(weight, known.get(other, 0.0))
 
     for head, relation, others in _lines():
         there, back = _WEIGHTS[relation]

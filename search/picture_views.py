@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
@@ -36,7 +35,7 @@ class Way:
     code: str = ""
 
 
-def by_picture_context(asked: Asked, query: SearchQuery) -> Mapping[str, object]:
+def by_picture_context(asked: Asked, query: SearchQuery) -> dict[str, object]:
     """What ``_by_picture.html`` shows beside the picture: by which colours and how else one can search."""
     mixed = bool(query.free_text and asked.by_picture and not asked.face)
     weights = [

@@ -105,7 +105,8 @@ def _vector(space: EmbeddingSpace | None, data: bytes, name: str) -> Vectors:
             long_edge=settings.PREVIEW_SIZE,
             max_pixels=min(settings.MAX_PIXELS, MAX_PIXELS),
         )
-        return embedder.embed_images([np.asarray(picture.image)])[0]
+        vector: Vectors = embedder.embed_images([np.asarray(picture.image)])[0]
+        return vector
     except ImageRejected as error:
         raise PictureRefused(f"This file cannot be searched by: {error}.") from error
     except EngineUnavailable as error:

@@ -10,21 +10,25 @@ from typing import TYPE_CHECKING, Any, Final
 from django.core.exceptions import EmptyResultSet
 from django.db import connection
 
-from library.access import hidden_roots
-from library.timeline import gallery_photos
+from library.access import hidden_roots, photos_for
 from search.lexicon import Entry
 from search.statements import named
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 
-LOOKED_AT: Final = 200
+    User = AbstractBaseUser | AnonymousUser
+
+LOOKED_AT: Final = 100
 """Photos of each name. A name that is mostly in hidden roots may be missed, and is then not suggested."""
 
-_ROWS: Final = {"tag": "tags", "category": "categories", "person": "people", "album": "albums"}
+_ARRAYS: Final = {
+    "tag": "tags", "category": "categories", "person": "people", "album": "albums", "place": "places",
+    "word": "words",
+}  # fmt: skip
 
 
-def known(entries: Iterable[Entry], user: AbstractBaseUser | AnonymousUser) -> list[Entry]:
+def known(entries: Iterable[Entry], user: User) -> list[Entry]:
     """Those of the entries that this user may know of, in their order.
 
     Fields are no secret. Nothing is asked for whoever may see every root.
@@ -38,34 +42,42 @@ def known(entries: Iterable[Entry], user: AbstractBaseUser | AnonymousUser) -> l
 
 
 @cache
-def _template() -> str:
+def _parts() -> dict[str, str]:
+    """The statement, taken apart: by kind of name."""
     text = (Path(__file__).parent / "sql" / "known.sql").read_text(encoding="utf-8")
-    return "\n".join(line for line in text.splitlines() if not line.lstrip().startswith("--"))
+    plain = "\n".join(line for line in text.splitlines() if not line.lstrip().startswith("--"))
+    first = "SELECT '"
+    parts = plain.removesuffix(";").removeprefix(first).split(f"UNION ALL\n{first}")
+    return {part.partition("'")[0]: first + part for part in parts}
 
 
-def _told(
-    entries: list[Entry], user: AbstractBaseUser | AnonymousUser, hidden: list[int]
-) -> set[tuple[str, str]]:
+def _told(entries: list[Entry], user: User, hidden: list[int]) -> set[tuple[str, str]]:
     if not entries:
         return set()
     try:
-        eligible, parameters = named(*gallery_photos(user).order_by().values("pk").query.sql_with_params())
+        seen = photos_for(user).shown().order_by().values("pk")
+        eligible, parameters = named(*seen.query.sql_with_params())
     except EmptyResultSet:  # nobody who is not logged in may see anything
         return set()
+    # Planning costs more than asking: only the kinds that are there.
+    kinds = dict.fromkeys(entry.kind for entry in entries)
+    statement = "\nUNION ALL\n".join(_parts()[kind] for kind in kinds)
+    with connection.cursor() as cursor:
+        cursor.execute(statement.format(eligible=eligible), {**parameters, **_asked(entries, hidden)})
+        return {(kind, key) for kind, key in cursor.fetchall()}
+
+
+def _asked(entries: list[Entry], hidden: list[int]) -> dict[str, Any]:
     cameras = [entry.key for entry in entries if isinstance(entry.key, tuple)]
     asked: dict[str, Any] = {
         "makes": [make for make, _ in cameras],
         "models": [model for _, model in cameras],
-        "places": [entry.key for entry in entries if entry.kind == "place"],
-        "words": [entry.key for entry in entries if entry.kind == "word"],
         "hidden_roots": hidden,
         "most": LOOKED_AT,
     }
-    for kind, name in _ROWS.items():
+    for kind, name in _ARRAYS.items():
         asked[name] = [entry.key for entry in entries if entry.kind == kind]
-    with connection.cursor() as cursor:
-        cursor.execute(_template().format(eligible=eligible), {**parameters, **asked})
-        return {(kind, key) for kind, key in cursor.fetchall()}
+    return asked
 
 
 def _text(entry: Entry) -> str:

@@ -10,8 +10,9 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
-from typing import TYPE_CHECKING, Final, get_args
+from typing import TYPE_CHECKING, Final, Literal
 
+from search.history import recent
 from search.lexicon import Entry, Kind, lexicon
 from search.query import ALIASES, KINDS, Field
 from search.rights import known
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 MOST: Final = 10
 MOST_OF_A_KIND: Final = 3
+MOST_RECENT: Final = 6
 MOST_OF_A_FIELD: Final = 8
 LONGEST_NAME: Final = 4
 """Words at the end of the text that may be one name."""
@@ -43,7 +45,7 @@ _SPECIAL: Final = re.compile(r"""[:"()]""")
 class Suggestion:
     """``text`` is shown, ``query`` is what the box would hold; ``open``: a value has to be typed yet."""
 
-    kind: Kind
+    kind: Kind | Literal["recent"]
     text: str
     query: str
     detail: str = ""
@@ -58,15 +60,26 @@ def suggestions(text: str, user: User) -> list[Suggestion]:
         name = ALIASES.get(match["field"].casefold(), match["field"].casefold())
         if name in KINDS:
             return _values(name, match["quoted"] or match["value"] or "", typed[: match.start()], user)
-    if not typed or typed[-1].isspace() or typed.count('"') % 2:
-        return []
-    return _names(typed, user)
+    if not typed:
+        return _recent("", user, MOST_RECENT)
+    named = [] if typed[-1].isspace() or typed.count('"') % 2 else _names(typed, user)
+    again = _recent(typed, user, MOST_OF_A_KIND - 1)
+    return [*again, *(each for each in named if each.query not in {one.query for one in again})][:MOST]
+
+
+def _recent(typed: str, user: User, most: int) -> list[Suggestion]:
+    """This person's own searches that begin so. Those of others would tell what they have on their minds."""
+    wanted = fold(typed)
+    found = (entry.query for entry in recent(user))
+    fitting = (query for query in found if fold(query).startswith(wanted) and fold(query) != wanted)
+    return [Suggestion("recent", query, query) for query in islice(fitting, most)]
 
 
 def _values(name: str, value: str, before: str, user: User) -> list[Suggestion]:
     """Values for the field that is being typed."""
-    if name in get_args(Kind):
-        entries = lexicon().ranked(" ".join(words(value)), _rank, (name,), 2 * MOST_OF_A_FIELD)
+    kind = next((kind for kind in _ORDER if kind == name), None)
+    if kind is not None:
+        entries = lexicon().ranked(" ".join(words(value)), _rank, (kind,), 2 * MOST_OF_A_FIELD)
         return [_suggestion(entry, before) for entry in known(entries, user)][:MOST_OF_A_FIELD]
     typed = fold(value)
     fitting = [str(Field(name, each)) for each in KINDS[name].examples if each.startswith(typed)]
@@ -81,7 +94,7 @@ def _names(typed: str, user: User) -> list[Suggestion]:
         if prefix:
             for entry in lexicon().ranked(prefix, _rank, tuple(_ORDER), 2 * MOST_OF_A_KIND):
                 found.setdefault(entry, before)
-    told = _mixed(known(found, user))
+    told = _mixed(known(islice(found, 2 * MOST), user))
     return [_suggestion(entry, found[entry]) for entry in islice(told, MOST)]
 
 

@@ -142,7 +142,7 @@ def _around(request: HttpRequest, asked: Asked, page: found.FoundPage) -> Mappin
     ranked = asked.is_ranked(query)
     sorts = [name for name in SORT_NAMES if ranked or name != "relevance"]
     sort = asked.sort if ranked or asked.sort != "relevance" else "newest"
-    return {
+    around: dict[str, object] = {
         "bounded": page.bounded,
         "ranked": ranked,
         "correction": page.correction,
@@ -160,7 +160,9 @@ def _around(request: HttpRequest, asked: Asked, page: found.FoundPage) -> Mappin
         "facets_url": asked.url("search:facets"),
         "exports": [(kind, asked.url("search:export", format=kind)) for kind in ("zip", "csv", "json")],
         "albums": changeable_albums(request.user) if page.result.hits else [],
-    } | (by_picture_context(asked, query) | ({} if query.clauses or page.by else _start(request)))
+    }
+    around |= by_picture_context(asked, query)
+    return around if query.clauses or page.by else around | _start(request)
 
 
 def _modes(asked: Asked, page: str = "search:search") -> list[Link]:
@@ -189,7 +191,7 @@ def _weaker(asked: Asked, result: SearchResult) -> Link | None:
     return Link(f"Show {number}", asked.but(weaker=True).url())
 
 
-def _start(request: HttpRequest) -> Mapping[str, object]:
+def _start(request: HttpRequest) -> dict[str, object]:
     """What an empty page offers."""
     return {"saved": list(saved_for(request.user)[:RECENT]), "recent": list(recent(request.user, RECENT))}
 

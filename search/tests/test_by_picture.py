@@ -70,8 +70,8 @@ def test_a_photo_with_words_is_mixed_by_weight(client, member, embedder, photo_o
     assert found[0] == both.pk
     assert hits(client, like=str(cat.pk), q="dog", weight="0.25")[0][0] == dog.pk
     assert f"/search?q=dog&amp;like={cat.pk}&amp;weight=0.75" in html
-    assert "Mostly the words" in html
-    assert "Mostly the words" not in hits(client, like=str(cat.pk))[1]
+    assert "More words" in html
+    assert "More words" not in hits(client, like=str(cat.pk))[1]
 
 
 def test_a_photo_nobody_may_see_is_not_there(client, member, embedder, photo_of):

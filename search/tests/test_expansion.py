@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from library.tests.factories import add_tag, make_photo
 from search import expansion
 from search.expansion import alternatives, is_listed
+from search.hybrid import search
+from search.indexing import index_photos
+from search.query import parse
 from search.text import fold
 
 
@@ -23,7 +28,8 @@ def test_synonyms_kinds_and_what_is_meant():
     assert "dog" not in dog
     assert texts("puppy")["dog"] < dog["puppy"]
     assert texts("hound")["canine"] == texts("canine")["dog"]
-    assert "chimney" not in dog
+    assert "chimney" not in dog and "animal" not in dog
+    assert "dog" in texts("animal")
 
 
 @pytest.mark.parametrize(
@@ -65,3 +71,16 @@ def test_what_is_listed_is_a_word():
 def test_no_text_is_too_strange(text):
     assert len(alternatives(text)) <= expansion.MOST
     is_listed(fold(text))
+
+
+@pytest.mark.django_db
+def test_other_words_are_found_below_those_that_were_typed(client, owner, no_embedder):
+    tagged, named = make_photo(), make_photo("dog walk/x.jpg")
+    for tag in ("puppy", "hound", "canine", "poodle"):
+        add_tag(tagged, tag)
+    index_photos([tagged.pk, named.pk])
+    assert [hit.photo_id for hit in search(parse("dog"), owner).hits] == [named.pk, tagged.pk]
+    assert [hit.photo_id for hit in search(parse('"dog"'), owner).hits] == [named.pk]
+    client.force_login(owner)
+    html = client.get("/search?q=dog").content.decode()
+    assert re.search(r"<mark>puppy</mark>\s*<span class=\"muted\">\(for dog\)", html)

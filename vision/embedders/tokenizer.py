@@ -142,7 +142,7 @@ class ClipTokenizer:
     def is_one_token(self, word: str) -> bool:
         """Whether a word is in the vocabulary as a whole: common words are, misspelt ones fall apart."""
         encoding = self._tokenizer.encode(cleaned(word, self._clean), add_special_tokens=False)
-        return sum(encoding.attention_mask) == 1
+        return int(sum(encoding.attention_mask)) == 1
 
 
 def read_tokenizer(files: TokenizerFiles) -> ClipTokenizer:
