@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from typing import Final
 
 from django.db import transaction
 from django.db.models import Q
@@ -16,8 +17,22 @@ SAME_ENGINE_OVERLAP = 0.5
 #: Detectors draw a face differently: dlib's square from brows to chin covers half of a box from hair to chin.
 #: Faces of two people in one photo hardly share a tenth.
 OTHER_ENGINE_OVERLAP = 0.3
+BOX: Final = ("x", "y", "width", "height")
+#: What an engine says about a face, but for its box.
+SEEN: Final = (
+    "space",
+    "confidence",
+    "quality",
+    "landmarks",
+    "yaw",
+    "pitch",
+    "roll",
+    "age_guess",
+    "sex_guess",
+    "embedding",
+)
 #: Faces that nobody said anything about: a look with another engine may replace them.
-UNSPOKEN = Q(labels__isnull=True, prototype__isnull=True, cover_of__isnull=True)
+UNSPOKEN = Q(labels__isnull=True, prototype__isnull=True, cover_of__isnull=True, drawn=False)
 
 
 @transaction.atomic
@@ -41,8 +56,8 @@ def replace_faces(*, space: EmbeddingSpace, found: dict[int, list[DetectedFace]]
             if known is None:
                 new.append(row)
             elif known.space_id != space.pk:
-                row.pk, row.created_at = known.pk, known.created_at
-                row.save(force_update=True)
+                row.pk = known.pk
+                row.save(force_update=True, update_fields=BOX + SEEN if not known.drawn else SEEN)
     Face.objects.bulk_create(new)
 
 
