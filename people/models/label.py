@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from django.conf import settings
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import Q
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
@@ -20,9 +22,14 @@ class FaceLabelQuerySet(models.QuerySet["FaceLabel"]):
         """What holds at the moment."""
         return self.filter(revoked_by__isnull=True)
 
-    def with_final(self) -> FaceLabelQuerySet:
-        """With ``final_person``: the key of whom the label's person is now, after merges."""
-        return self.annotate(final_person=Coalesce(F("person__merged_into"), F("person")))
+    def about(self, person_ids: Collection[int]) -> FaceLabelQuerySet:
+        """What was said about these people, or about somebody who was merged into them."""
+        return self.filter(Q(person__in=person_ids) | Q(person__merged_into__in=person_ids))
+
+    def pairs(self) -> set[tuple[int, int]]:
+        """Each face with whom the label's person is now, after merges."""
+        rows = self.filter(person__isnull=False).order_by()
+        return set(rows.values_list("face_id", Coalesce("person__merged_into_id", "person_id")))
 
 
 class FaceLabel(models.Model):
@@ -83,3 +90,8 @@ class FaceLabel(models.Model):
 
     def __str__(self) -> str:
         return f"{self.face_id} {self.verdict} {self.person or ''}".rstrip()
+
+    @property
+    def final_id(self) -> int | None:
+        """The key of whom the label's person is now."""
+        return self.person.final_id if self.person else None
