@@ -7,14 +7,27 @@ there for owners, for whoever made them, and for themselves: the last face may h
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, TypeAlias
 
-from django.db.models import Count, Exists, F, IntegerField, OuterRef, Q, QuerySet, Subquery
-from django.db.models.functions import Coalesce
+from django.db.models import (
+    Case,
+    Count,
+    Exists,
+    F,
+    Max,
+    Min,
+    OuterRef,
+    Q,
+    QuerySet,
+    When,
+)
 from django.http import Http404
 
 from library.access import photos_for
-from library.models import PhotoQuerySet
+from library.timeline import gallery_photos
 from people.models import Face, FaceCluster, ImportedName, PeopleEvent, Person
 
 if TYPE_CHECKING:
@@ -53,30 +66,51 @@ def people_for(user: User) -> PersonQuerySet:
     return people.filter(Exists(here) | Exists(named) | own | Q(user=user.pk))
 
 
-def with_figures(user: User, people: PersonQuerySet | None = None) -> PersonQuerySet:
-    """These people (by default all this user may know of) as this user sees them.
+def person_or_404(user: User, pk: int) -> Person:
+    """The person, if this user may know of it; one who was merged leads to who it is now."""
+    found = Person.objects.filter(pk=pk).first()
+    person = people_for(user).filter(pk=found.final_id if found else 0).first()
+    if person is None:
+        raise Http404
+    return person
 
-    Annotated: ``photo_count``, the photos that can be looked at; ``first_taken`` and ``last_taken``;
-    ``seen_cover``, the key of the face to show: the chosen one if it may be seen, else a confirmed good one.
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """A person as one user sees them: photos of the gallery, their first and last (clock on the wall), and
+    the key of the face to show: the chosen one if it may be seen, else the best confirmed one.
     """
-    known = people_for(user)
-    if people is not None:
-        known = known & people
-    theirs = faces_for(user).filter(person=OuterRef("pk"), photo__in=shown_photos(user)).order_by()
-    per_person = theirs.values("person")
-    covers = theirs.order_by(
-        # The chosen one, then what people said, then the best.
-        F("person__cover").asc(nulls_last=True),
-    )
-    count = per_person.annotate(number=Count("pk")).values("number")
-    return known.annotate(
-        photo_count=Coalesce(Subquery(count, output_field=IntegerField()), 0), seen_cover=covers.values("pk")[:1]
-    )
+
+    photos: int = 0
+    first: datetime | None = None
+    last: datetime | None = None
+    cover: int | None = None
 
 
-def shown_photos(user: User) -> PhotoQuerySet:
-    """The photos that this user can look at."""
-    return photos_for(user).shown()
+def figures_for(user: User, person_ids: Collection[int] | None = None) -> dict[int, Figures]:
+    """The figures of these people, or of everybody, in two statements. Who has no photo to see is missing."""
+    seen = faces_for(user).filter(person__isnull=False, photo__in=gallery_photos(user)).order_by()
+    if person_ids is not None:
+        seen = seen.filter(person__in=person_ids)
+    best_first = seen.order_by(
+        "person",
+        Case(When(person__cover=F("pk"), then=0), default=1),
+        Case(When(person_source=Face.Source.HUMAN_CONFIRMED, then=0), default=1),
+        "-quality",
+        "pk",
+    )
+    covers = dict(best_first.distinct("person").values_list("person_id", "pk"))
+    taken = F("photo__taken_local")
+    rows = seen.values_list("person_id").annotate(Count("pk"), Min(taken), Max(taken))
+    return {pk: Figures(count, first, last, covers.get(pk)) for pk, count, first, last in rows}
+
+
+def events_for(user: User) -> QuerySet[PeopleEvent]:
+    """The events this user may see and undo: owners all, others their own."""
+    events = PeopleEvent.objects.select_related("by", "person", "undone_by__by")
+    if _sees_all(user):
+        return events
+    return events.filter(by=user.pk) if user.is_authenticated else events.none()
 
 
 def clusters_for(user: User) -> QuerySet[FaceCluster]:
