@@ -93,13 +93,13 @@ def figures_for(user: User, person_ids: Collection[int] | None = None) -> dict[i
     if person_ids is not None:
         seen = seen.filter(person__in=person_ids)
     best_first = seen.order_by(
-        "person",
+        "person_id",
         Case(When(person__cover=F("pk"), then=0), default=1),
         Case(When(person_source=Face.Source.HUMAN_CONFIRMED, then=0), default=1),
         "-quality",
         "pk",
     )
-    covers = dict(best_first.distinct("person").values_list("person_id", "pk"))
+    covers = dict(best_first.distinct("person_id").values_list("person_id", "pk"))
     taken = F("photo__taken_local")
     rows = seen.values_list("person_id").annotate(Count("pk"), Min(taken), Max(taken))
     return {pk: Figures(count, first, last, covers.get(pk)) for pk, count, first, last in rows}

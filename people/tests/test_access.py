@@ -113,7 +113,7 @@ def test_figures_cost_the_same_for_ten_people_and_for_a_hundred(
     for count in (10, 90):
         for _ in range(count):
             say(add_face(make_photo()), make_person("Somebody"))
-        with django_assert_num_queries(4):
+        with django_assert_num_queries(3):
             found = figures_for(member, people_for(member).values_list("pk", flat=True))
         assert {figures.photos for figures in found.values()} == {1}
 
