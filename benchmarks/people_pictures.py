@@ -24,7 +24,9 @@ def read_folder(folder: Path) -> tuple[World, str]:
             engine, faces = _faces(file)
             if faces:
                 best = max(faces, key=lambda face: face.box.width * face.box.height)
-                rows.append((number, best.quality, np.asarray(best.embedding, dtype=np.float32), file.stat().st_mtime))
+                rows.append(
+                    (number, best.quality, np.asarray(best.embedding, dtype=np.float32), file.stat().st_mtime)
+                )
             else:
                 print(f"{file}: no face found")
     count = len(rows)

@@ -97,7 +97,50 @@ def ensure_schedules() -> None:
                 "cluster": lane,
             },
         )
-    _ensure_nightly_scan()
+    Schedule.objects.update_or_create(
+        name="settle answers",
+        defaults={
+            "func": "ingest.tasks.settle_answers",
+            "schedule_type": Schedule.MINUTES,
+            "minutes": 1,
+            "repeats": -1,
+            "cluster": "files",
+        },
+    )
+    _ensure_nightly("nightly scan", "ingest.tasks.nightly_scan")
+    _ensure_nightly("nightly people", "ingest.tasks.nightly_people")
+
+
+def settle_answers() -> int:
+    """Learn from answers about faces that no page learnt from, and group new unknown faces.
+
+    Returns how many faces got a name because of it.
+    """
+    from people.actions.cluster import cluster_recent
+    from people.actions.nightly import face_spaces
+    from people.actions.settle import settle, unsettled
+
+    should_stop = _deadline(settings.SLICE_SECONDS)
+    named = 0
+    for event in unsettled().iterator():
+        if should_stop():
+            return named
+        named += settle(event)
+    for space in face_spaces():
+        cluster_recent(space=space)
+    return named
+
+
+def nightly_people() -> dict[str, int]:
+    """Learn thresholds, look at all open faces again, and group the unknown ones anew."""
+    from people.actions.nightly import as_data, cluster_everything, recompute
+
+    should_stop = _deadline(Conf.TIMEOUT - NIGHTLY_MARGIN_SECONDS)
+    done = as_data(recompute(should_stop=should_stop))
+    groups = cluster_everything(should_stop=should_stop)
+    done["groups"] = sum(run.kept + run.new for run in groups.values())
+    logger.info("people.nightly", **done)
+    return done
 
 
 def nightly_scan() -> list[str]:
@@ -113,8 +156,7 @@ def nightly_scan() -> list[str]:
     return [f"{session.root}: {session.status}" for session in sessions]
 
 
-def _ensure_nightly_scan() -> None:
-    name = "nightly scan"
+def _ensure_nightly(name: str, func: str) -> None:
     if settings.NIGHTLY_SCAN_HOUR < 0:
         Schedule.objects.filter(name=name).delete()
         return
@@ -123,7 +165,7 @@ def _ensure_nightly_scan() -> None:
     Schedule.objects.update_or_create(
         name=name,
         defaults={
-            "func": "ingest.tasks.nightly_scan",
+            "func": func,
             "schedule_type": Schedule.DAILY,
             "next_run": at if at > now else at + timedelta(days=1),
             "repeats": -1,

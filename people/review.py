@@ -93,7 +93,9 @@ def _unknown(user: AbstractBaseUser) -> QuerySet[Face]:
 
 def _suggested(user: AbstractBaseUser, person_id: int | None) -> QuerySet[Suggestion]:
     """The likeliest visible suggestion of every open face."""
-    found = Suggestion.objects.filter(rank=1, face__in=_unknown(user).values("pk"), person__in=people_for(user))
+    found = Suggestion.objects.filter(
+        rank=1, face__in=_unknown(user).values("pk"), person__in=people_for(user)
+    )
     return found if person_id is None else found.filter(person=person_id)
 
 

@@ -78,7 +78,9 @@ def coverage_of(person: Person, user: AbstractBaseUser) -> list[Coverage]:
     """
     visible = set(faces_for(user).filter(person=person).values_list("pk", flat=True))
     known = [one for one in known_faces(person) if one.pk in visible]
-    space = max({one.space_id for one in known}, default=None, key=lambda pk: sum(k.space_id == pk for k in known))
+    space = max(
+        {one.space_id for one in known}, default=None, key=lambda pk: sum(k.space_id == pk for k in known)
+    )
     faces = [one for one in known if one.space_id == space]
     loaded = load_faces([one.pk for one in faces], faces[0].dimensions if faces else 1)
     exemplars = in_eras(person, faces, loaded)

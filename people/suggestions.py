@@ -77,7 +77,7 @@ class Decisions:
 
     named: list[Candidate] = field(default_factory=list)
     asked: dict[int, list[Candidate]] = field(default_factory=dict)
-    unknown: list[int] = field(default_factory=list)
+    unknown: list[OpenFace] = field(default_factory=list)
 
 
 def decide(photo_ids: Collection[int], space: EmbeddingSpace) -> Decisions:
@@ -122,6 +122,8 @@ def _possible(
     faces: Sequence[OpenFace], near: Mapping[int, list[Near]], taken: Mapping[int, set[int]]
 ) -> dict[int, list[Near]]:
     """The nearest people of each face without those whom the hard rules exclude."""
+    if not near:
+        return {face.pk: [] for face in faces}
     rejected = rejected_pairs([face.pk for face in faces])
     unborn = _unborn(faces, {one.person_id for people in near.values() for one in people})
     return {
@@ -189,10 +191,7 @@ def _with_circumstances(
 ) -> dict[int, list[Candidate]]:
     """Look around where the looks leave a question; clear cases need nothing."""
     unclear = [
-        one
-        for mine in found.values()
-        if not is_clear(mine[0], scale)
-        for one in mine[:MOST_SUGGESTED]
+        one for mine in found.values() if not is_clear(mine[0], scale) for one in mine[:MOST_SUGGESTED]
     ]
     photos = {one.face.photo_id for one in unclear}
     company = {photo: taken.get(photo, ()) for photo in photos}
@@ -243,7 +242,7 @@ def _settle(
 ) -> None:
     best = next((one for one in candidates if one.person_id == person_id), None)
     if best is None:
-        decisions.unknown.append(face.pk)
+        decisions.unknown.append(face)
     elif is_clear(best, scale):
         decisions.named.append(best)
     else:

@@ -54,7 +54,10 @@ def load(statement: str, values: list[object], dimensions: int) -> FaceVectors:
     )
     connection.ensure_connection()
     raw = bytearray()
-    with connection.cursor() as cursor, cursor.copy(f"COPY ({statement}) TO STDOUT (FORMAT BINARY)", values) as copy:
+    with (
+        connection.cursor() as cursor,
+        cursor.copy(f"COPY ({statement}) TO STDOUT (FORMAT BINARY)", values) as copy,
+    ):
         for part in copy:
             raw += part
     count = (len(raw) - _HEADER - _TRAILER) // row.itemsize

@@ -174,9 +174,7 @@ def _store(space: EmbeddingSpace, found: FaceVectors, names: npt.NDArray[np.int_
     return Clustered(len(rows), len(same), len(new), sum(map(len, members.values())))
 
 
-def _same_groups(
-    members: Mapping[int, Collection[int]], before: Mapping[int, int | None]
-) -> dict[int, int]:
+def _same_groups(members: Mapping[int, Collection[int]], before: Mapping[int, int | None]) -> dict[int, int]:
     """Which new group is which old one: the pairs with the most faces in common first, each once."""
     shared: dict[tuple[int, int], int] = defaultdict(int)
     for name, faces in members.items():
@@ -275,7 +273,9 @@ def _middle(faces: Collection[tuple[int, float]], dimensions: int) -> int | None
     return int(loaded.ids[int(np.argmax(typical * (0.5 + quality)))])
 
 
-def name_cluster(*, cluster: FaceCluster, by: By, person: Person | None = None, name: str = "") -> PeopleEvent:
+def name_cluster(
+    *, cluster: FaceCluster, by: By, person: Person | None = None, name: str = ""
+) -> PeopleEvent:
     """All unknown faces of a group are this person, or a new one of this name; undone like any answer.
 
     Faces that may not be (rejected, twice in a photo, before the birth) are left out and named in

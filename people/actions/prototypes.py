@@ -84,7 +84,9 @@ def known_faces(person: Person) -> list[Known]:
         Face.objects.filter(person=person, space__isnull=False)
         .exclude(person_source=Face.Source.MODEL_GUESS)
         .order_by("-quality", "pk")
-        .values_list("pk", "space_id", "space__dimensions", "quality", "photo__taken_local", "prototype__pinned")
+        .values_list(
+            "pk", "space_id", "space__dimensions", "quality", "photo__taken_local", "prototype__pinned"
+        )
     )
     best = [
         Known(pk, space, dimensions, quality, taken.date() if taken else None, bool(pinned))

@@ -68,7 +68,7 @@ def recognise_together(*, photo_ids: Sequence[int]) -> Recognised:
     faces = lock_faces_in(photo_ids)
     # What was answered is asked no more, whatever the answer was.
     Suggestion.objects.filter(face__in=[face.pk for face in faces if _is_answered(face)]).delete()
-    spaces = EmbeddingSpace.objects.filter(faces__photo__in=photo_ids).distinct().order_by("pk")
+    spaces = EmbeddingSpace.objects.filter(pk__in={face.space_id for face in faces}).order_by("pk")
     whole = Recognised()
     for space in spaces:
         whole += _carry_out(decide(photo_ids, space), space)
@@ -101,8 +101,7 @@ def _guessed(decisions: Decisions) -> Iterator[int]:
         guess = candidates[0].face.guess
         if guess is not None and not _stands(candidates[0]):
             yield pk
-    unknown = Face.objects.filter(pk__in=decisions.unknown, person_source=Face.Source.MODEL_GUESS)
-    yield from unknown.values_list("pk", flat=True)
+    yield from (face.pk for face in decisions.unknown if face.guess is not None)
 
 
 def _stands(best: Candidate) -> bool:
@@ -116,7 +115,8 @@ def _write_suggestions(decisions: Decisions) -> int:
         for pk, candidates in decisions.asked.items()
         if candidates[0].face.guess is None or not _stands(candidates[0])
     }
-    decided = [*decisions.asked, *decisions.unknown, *(one.face.pk for one in decisions.named)]
+    unknown = [face.pk for face in decisions.unknown]
+    decided = [*decisions.asked, *unknown, *(one.face.pk for one in decisions.named)]
     Suggestion.objects.filter(face__in=decided).delete()
     Suggestion.objects.bulk_create(
         one.as_row(rank) for candidates in asked.values() for rank, one in enumerate(candidates, start=1)
