@@ -6,10 +6,10 @@
     .venv/bin/python benchmarks/people.py --pairs PAIRS.csv        lines of picture, picture, 1 or 0
     ... [--answers N] [--random] [--json]
 
-The first three fill a temporary library and go through the same doors as the product: groups of unknown faces,
-three confirmations a person, naming at the default thresholds, one face at a time, and a simulated relative who
-answers the questions of the face inbox until 95 % of the faces are right (``--random``: also one who is asked
-about faces in random order). Taking one wrong face out of a group counts as an answer.
+The first three fill a temporary library and go through the same doors as the product: groups of unknown
+faces, three confirmations a person, naming at the default thresholds, one face at a time, and a simulated
+relative who answers the questions of the face inbox until 95 % of the faces are right (``--random``: also one
+who is asked about faces in random order). Taking one wrong face out of a group counts as an answer.
 """
 
 from __future__ import annotations
@@ -149,7 +149,8 @@ class Library:
 
         with connection.cursor() as cursor:
             cursor.execute(
-                "UPDATE people_face SET person_id = NULL, person_source = '', status = 'face', cluster_id = NULL"
+                "UPDATE people_face SET person_id = NULL, person_source = '', status = 'face', "
+                "cluster_id = NULL"
             )
             for table in (
                 "suggestion",
@@ -257,7 +258,7 @@ def _chosen(world: World, rows: np.ndarray, how: str, random: np.random.Generato
 
 
 def _named(library: Library, confirmed: set[int]) -> dict[str, Any]:
-    """Precision of names the program gave; share of the faces of confirmed people that have their right name."""
+    """Precision of the names the program gave, and the share of faces that have their right one."""
     from people.models import Face
 
     keys = {person.pk: number for number, person in library.people.items()}
@@ -359,7 +360,7 @@ class Relative:
         }
 
     def answer(self, faces: tuple[int, ...]) -> None:
-        """The cover decides: its person gets the faces that are theirs; each of the others costs an answer."""
+        """The cover decides: its person gets the faces that are theirs; every other face costs an answer."""
         from people.actions.answers import confirm, ignore
         from people.actions.settle import settle
         from people.models import Face

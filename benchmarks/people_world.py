@@ -1,23 +1,25 @@
 """A family's library in numbers: 250 people, their faces over 40 years, siblings, strangers and rubbish.
 
-What a face's vector is made of (unit vectors in 512 dimensions; all directions have the falling spectrum of real
-embeddings, whose effective dimension is about 220):
+What a face's vector is made of (unit vectors in 512 dimensions; all directions have the falling spectrum of
+real embeddings, whose effective dimension is about 220):
 
-- **identity**: a direction a person; siblings share a part of it, so that the mean cosine between them is 0.15
-  to 0.2 (kinship sets measured with ArcFace lie there; unrelated people at 0 with a spread of 0.065);
+- **identity**: a direction a person; siblings share a part of it, so that the mean cosine between them is
+  0.15 to 0.2 (kinship sets measured with ArcFace lie there; unrelated people at 0 with a spread of 0.065);
 - **origin**: people fall into ten groups with a common direction, as impostors of one sex and origin are more
-  alike than others; and the first pairs of siblings of three families are **twins** whom no engine tells apart;
+  alike than others; and the first pairs of siblings of three families are **twins** whom no engine tells
+  apart;
 - **ageing**: the identity drifts, fast in childhood, slowly later: cosine of the same person at 5 and at 25
   about 0.5 of what it would be, at 25 and 55 about 0.78 of it (as AgeDB-30 and CALFW fall against LFW);
 - **small children look alike**: a common direction, strongest at birth and gone at eight, which puts two
   unrelated infants at 0.25;
-- **the picture**: noise whose share grows as quality falls, partly in a few directions that stand for pose and
-  light and are the same for everybody. Two good shots of one day come to 0.65, two bad ones to 0.4;
+- **the picture**: noise whose share grows as quality falls, partly in a few directions that stand for pose
+  and light and are the same for everybody. Two good shots of one day come to 0.65, two bad ones to 0.4;
 - **strangers** who are in one to three photos, and **rubbish**: false detections, alike among themselves as
   blurred faces are.
 
-Photos are shot at events: a family group, some friends, a day, a place, a folder. The number of faces a person
-has falls like Zipf's law. Nothing here was fitted to what recognises it; the constants were chosen before.
+Photos are shot at events: a family group, some friends, a day, a place, a folder. The number of faces a
+person has falls like Zipf's law. Nothing here was fitted to what recognises it; the constants were chosen
+before.
 """
 
 from __future__ import annotations

@@ -9,9 +9,9 @@ import numpy.typing as npt
 def best_assignment(gain: npt.NDArray[np.float64]) -> list[int]:
     """For each row the column it gets, or -1: no column twice, the sum of gains as large as can be.
 
-    ``gain`` is rows × columns; a pair whose gain is 0 or less is never made, so use ``-inf`` for what must not
-    be. Solved exactly with shortest augmenting paths (Kuhn 1955; Jonker and Volgenant 1987), in cubic time:
-    a photo has a few dozen faces at most.
+    ``gain`` is rows × columns; a pair whose gain is 0 or less is never made, so use ``-inf`` for what must
+    not be. Solved exactly with shortest augmenting paths (Kuhn 1955; Jonker and Volgenant 1987), in cubic
+    time: a photo has a few dozen faces at most.
     """
     rows, columns = gain.shape
     # A column of its own for each row stands for "nobody".

@@ -1,7 +1,8 @@
 """Learn a space's curve from its own answers.
 
-A confirmed face and its person are a true pair: its likeness to the person's other faces is what a question about
-it would have shown. The same face and the person next to it are a false pair, and so is every rejection.
+A confirmed face and its person are a true pair: its likeness to the person's other faces is what a question
+about it would have shown. The same face and the person next to it are a false pair, and so is every
+rejection.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+from django.db.models.functions import Coalesce
 
 from library.models import EmbeddingSpace
 from people import calibration
@@ -73,14 +75,15 @@ def answered_pairs(space: EmbeddingSpace) -> list[Pair]:
     """True and false pairs from what people said about faces of this space, the latest answers first."""
     labels = (
         FaceLabel.objects.in_force()
-        .with_final()
         .filter(
             face__space=space,
             source=Face.Source.HUMAN_CONFIRMED,
             verdict__in=(FaceLabel.Verdict.CONFIRMED, FaceLabel.Verdict.REJECTED),
         )
         .order_by("-pk")
-        .values_list("face_id", "final_person", "verdict", "face__quality")[:MOST_ANSWERS]
+        .values_list("face_id", Coalesce("person__merged_into_id", "person_id"), "verdict", "face__quality")[
+            :MOST_ANSWERS
+        ]
     )
     said = list(labels)
     near = nearest_people({face for face, *_ in said}, space)

@@ -2,7 +2,8 @@
 
 The features of a pair (face, person), all dimensionless:
 
-- **similarity**: (cosine − low) / (high − low) of the engine's literature thresholds, so 0 at low and 1 at high;
+- **similarity**: (cosine − low) / (high − low) of the engine's literature thresholds, so 0 at low and 1 at
+  high;
 - **margin**: how far the runner-up is behind, in units of the margin that is asked for, 0 to 2;
 - **quality**: of the face, 0..1, less 0.5;
 - **prior**: the sum of the log-likelihood ratios of ``people.priors``.
@@ -56,8 +57,8 @@ class Bin:
 class Fit:
     """Coefficients in the order of FEATURES, the thresholds that follow, and how well it foretells.
 
-    ``bins`` and ``error`` (expected calibration error, 0..1) come from cross-validation: each pair is judged by
-    a curve that did not see it.
+    ``bins`` and ``error`` (expected calibration error, 0..1) come from cross-validation: each pair is judged
+    by a curve that did not see it.
     """
 
     coefficients: Floats

@@ -24,7 +24,8 @@ NEARBY: Final = 0.009
 ENOUGH: Final = 500
 
 _BASE: Final = """
-SELECT person_id, count(*) FROM people_face WHERE person_id = ANY(%(people)s || %(company)s) GROUP BY person_id
+SELECT person_id, count(*) FROM people_face
+WHERE person_id = ANY(%(people)s || %(company)s) GROUP BY person_id
 """
 # What the last ANALYZE counted is near enough; counting takes longer than all the rest.
 _TOTAL: Final = """
@@ -164,4 +165,4 @@ def _by_photo(rows: Sequence[Any]) -> dict[int, dict[int, int]]:
 def _rows(statement: str, values: Mapping[str, Any]) -> list[Any]:
     with connection.cursor() as cursor:
         cursor.execute(statement, values)
-        return cursor.fetchall()
+        return list(cursor.fetchall())

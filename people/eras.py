@@ -1,4 +1,4 @@
-"""The ages at which somebody is recognised: by birth and shot date, or by how the looks change over the years."""
+"""The ages at which somebody is recognised: by birth and shot date, or by how the looks change."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ BEGINS: tuple[tuple[Era, float], ...] = (
     (Era.SENIOR, 60.0),
 )
 _DAYS_A_YEAR = 365.2425
-#: Mean looks of two years of one person stay above this while the looks are the same; the means hold little of
-#: the noise of single pictures.
+#: Mean looks of two years of one person stay above this while the looks are the same; the means hold little
+#: of the noise of single pictures.
 _SAME_LOOKS = 0.8
 #: However little somebody changes: a stretch of looks ends after so many years.
 _LONGEST_STRETCH = 15

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Final
 from django.db import connection
 from django.db.models import Count
 
-from people.access import faces_for, people_for
 from library.models import EmbeddingSpace
+from people.access import faces_for, people_for
 from people.models import Face, Person
 from people.rules import not_same_pairs
 from people.scores import scale_of
@@ -39,8 +39,8 @@ ORDER BY max(similarity) DESC, person_id LIMIT %(most)s
 class MergeCandidate:
     """Somebody who looks like the person. ``similarity`` is the largest cosine between their faces.
 
-    ``probability``: that these two faces are one person, by the space's curve. ``photos``: how many photos the
-    user sees of the candidate.
+    ``probability``: that these two faces are one person, by the space's curve. ``photos``: how many photos
+    the user sees of the candidate.
     """
 
     person: Person

@@ -1,7 +1,7 @@
 """The nearest people of faces: how alike each face is to the faces that people are recognised by.
 
-A person is as near as the nearest of their prototypes. For a few faces PostgreSQL compares, since bringing all
-prototypes here would take longer; for many they are brought here once. Both give the same.
+A person is as near as the nearest of their prototypes. For a few faces PostgreSQL compares, since bringing
+all prototypes here would take longer; for many they are brought here once. Both give the same.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class Near:
 
 
 def nearest_people(face_ids: Collection[int], space: EmbeddingSpace) -> dict[int, list[Near]]:
-    """For each of these faces of a space the NEAREST people, the nearest first; a face is not its own match."""
+    """For each of these faces the NEAREST people, the nearest first; a face is not its own match."""
     if len(face_ids) <= FEW:
         return _in_database(face_ids, space)
     return _here(face_ids, space)

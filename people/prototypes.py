@@ -10,12 +10,12 @@ import numpy as np
 
 from people.neighbours import Vectors
 
-#: Of each era so many at most. A face is compared with all of them, and more add little: the gain of a gallery
-#: of several pictures is had with a handful (Best-Rowden et al., "Unconstrained face recognition: identifying a
-#: person of interest from a media collection", 2014).
+#: Of each era so many at most. A face is compared with all of them, and more add little: the gain of a
+#: gallery of several pictures is had with a handful (Best-Rowden et al., "Unconstrained face recognition:
+#: identifying a person of interest from a media collection", 2014).
 PER_ERA = 6
-#: Below this a face says more about the picture than about the person; it stands for somebody only while there
-#: is nothing better.
+#: Below this a face says more about the picture than about the person; it stands for somebody only while
+#: there is nothing better.
 GOOD_QUALITY = 0.4
 #: A face this much like one that is chosen already adds nothing.
 _SAME_SHOT = 0.95
@@ -35,7 +35,7 @@ class Exemplar:
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
-    """How well an era (or a stretch of years) is covered: faces known, good ones, and those that stand for it."""
+    """How well an era or a stretch of years is covered: faces known, good ones, and prototypes."""
 
     era: str
     faces: int

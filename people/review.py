@@ -1,8 +1,8 @@
 """What to ask about faces, and in which order: first what settles most, then what is least sure.
 
-A question is about a group of faces that look like one person: either somebody is suggested for them ("Is this
-Anna?"), or nobody is ("Who is this?"). All faces of one person's suggestion in one group are one question, so
-one answer settles them all; so does a name for a group.
+A question is about a group of faces that look like one person: either somebody is suggested for them ("Is
+this Anna?"), or nobody is ("Who is this?"). All faces of one person's suggestion in one group are one
+question, so one answer settles them all; so does a name for a group.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ MOST_FACES: Final = 60
 class Question:
     """One thing to ask.
 
-    ``kind``: ``suggestion`` asks whether the faces are ``person_id``, ``cluster`` asks who they are (then there
-    is no person and no probability). ``face_ids``: the faces the answer is about, the cover first, then from
-    good to bad, at most MOST_FACES. ``settles``: how many faces one answer settles. ``reasons``: of the cover,
-    dictionaries of kind, text and weight; empty for those who may not see all folders.
+    ``kind``: ``suggestion`` asks whether the faces are ``person_id``, ``cluster`` asks who they are (then
+    there is no person and no probability). ``face_ids``: the faces the answer is about, the cover first, then
+    from good to bad, at most MOST_FACES. ``settles``: how many faces one answer settles. ``reasons``: of the
+    cover, dictionaries of kind, text and weight; empty for those who may not see all folders.
     """
 
     kind: Literal["suggestion", "cluster"]
@@ -70,7 +70,7 @@ def questions(user: AbstractBaseUser, limit: int = 20, *, person_id: int | None 
 
 
 def open_counts(user: AbstractBaseUser) -> dict[str, int]:
-    """How many visible faces are asked about (``suggested``), unknown in groups (``grouped``), or ``single``."""
+    """How many visible faces are ``suggested`` to be somebody, ``grouped`` without a name, or ``single``."""
     unknown = _unknown(user)
     asked = Q(suggestions__rank=1)
     counted = unknown.aggregate(

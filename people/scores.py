@@ -16,7 +16,7 @@ from people.thresholds import Thresholds, defaults_for
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """``start`` are the engine's literature thresholds, in whose units coefficients are; ``now`` those in use."""
+    """``start``: the engine's literature thresholds, the coefficients' units; ``now``: those in use."""
 
     start: Thresholds
     now: Thresholds

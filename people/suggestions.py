@@ -145,8 +145,11 @@ def _unborn(faces: Sequence[OpenFace], person_ids: Collection[int]) -> set[tuple
     if not born:
         return set()
     photos = Face.objects.filter(pk__in=[face.pk for face in faces], photo__taken_local__isnull=False)
-    dates = {photo: taken.date() for photo, taken in photos.values_list("photo_id", "photo__taken_local")}
-    return {(photo, person) for photo, day in dates.items() for person, birth in born if day < birth}
+    rows = photos.values_list("photo_id", "photo__taken_local")
+    dates = {photo: taken.date() for photo, taken in rows if taken is not None}
+    return {
+        (photo, person) for photo, day in dates.items() for person, birth in born if birth and day < birth
+    }
 
 
 def _candidates(

@@ -6,16 +6,16 @@ a question. ``join`` is what two unknown faces must share to be put into one gro
 
 They are where a library starts; ``people.calibration`` moves them by its confirmed and rejected labels.
 
-- **insightface** (ArcFace, ``buffalo_l``): unrelated faces lie around 0 with a spread of 0.05 to 0.07, faces of
-  one person around 0.6 (Deng et al., "ArcFace", CVPR 2019, figures on LFW, CFP-FP and AgeDB-30). Its maintainers
-  name cosines of 0.3 to 0.6, and 0.5 as good enough (github.com/deepinsight/insightface, issue 168); Immich,
-  which names faces of family photos with the same model, takes 0.5 as the largest distance, that is a cosine
-  of 0.5. So 0.5 names, 0.35 asks.
+- **insightface** (ArcFace, ``buffalo_l``): unrelated faces lie around 0 with a spread of 0.05 to 0.07, faces
+  of one person around 0.6 (Deng et al., "ArcFace", CVPR 2019, figures on LFW, CFP-FP and AgeDB-30). Its
+  maintainers name cosines of 0.3 to 0.6, and 0.5 as good enough (github.com/deepinsight/insightface, issue
+  168); Immich, which names faces of family photos with the same model, takes 0.5 as the largest distance,
+  that is a cosine of 0.5. So 0.5 names, 0.35 asks.
 - **yunet_sface** (SFace): OpenCV takes 0.363 for one person (99.60 % on LFW). A library compares a face with
   hundreds of people at once, so that is where questions start; 0.55 names.
-- **dlib**: its rule is a distance of 0.6, a cosine of 0.908 (``vision.faces.dlib_faces``), and its authors know
-  that children come closer to each other than that: we measured 0.90 between a child and a stranger. So 0.908
-  asks and 0.936, the strict distance of 0.5, names.
+- **dlib**: its rule is a distance of 0.6, a cosine of 0.908 (``vision.faces.dlib_faces``), and its authors
+  know that children come closer to each other than that: we measured 0.90 between a child and a stranger. So
+  0.908 asks and 0.936, the strict distance of 0.5, names.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Vectors of faces as one matrix, straight from PostgreSQL's binary form: fifty thousand in about a second."""
+"""Vectors of faces as one matrix, straight from PostgreSQL's binary form."""
 
 from __future__ import annotations
 
@@ -33,7 +33,8 @@ class FaceVectors:
 def load_faces(face_ids: Collection[int], dimensions: int) -> FaceVectors:
     """The vectors of these faces as far as they are there and have so many dimensions."""
     return load(
-        "SELECT id, embedding FROM people_face WHERE id = ANY(%s) AND vector_dims(embedding) = %s ORDER BY id",
+        "SELECT id, embedding FROM people_face "
+        "WHERE id = ANY(%s) AND vector_dims(embedding) = %s ORDER BY id",
         [list(face_ids), dimensions],
         dimensions,
     )

@@ -1,7 +1,7 @@
 """Put faces that nobody knows into groups of one person each, and keep the groups from run to run.
 
-A full run looks at all unknown faces of a space; between two of them new faces join a group, or form one among
-themselves. Nothing here touches a label: a group is where faces are shown together, no more.
+A full run looks at all unknown faces of a space; between two of them new faces join a group, or form one
+among themselves. Nothing here touches a label: a group is where faces are shown together, no more.
 """
 
 from __future__ import annotations
@@ -112,7 +112,7 @@ def cluster_recent(*, space: EmbeddingSpace) -> int:
 
 @transaction.atomic
 def recount_clusters(*, face_ids: Collection[int]) -> None:
-    """Bring size, cover and silence of the groups of these faces in line with who is still unknown in them."""
+    """Bring size, cover and silence of these faces' groups in line with who is still unknown in them."""
     enter_gate()
     clusters = FaceCluster.objects.filter(faces__in=face_ids).distinct()
     _recount(list(clusters.values_list("pk", flat=True)))
@@ -288,7 +288,7 @@ def name_cluster(
 
 
 def ignore_cluster(*, cluster: FaceCluster, by: By) -> PeopleEvent:
-    """Nobody the family wants to know: these faces are not asked about, and whoever joins them is not either."""
+    """Nobody the family wants to know: these faces are not asked about, nor is whoever joins them."""
     return ignore(face_ids=unknown_faces(cluster), by=by)
 
 

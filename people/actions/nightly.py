@@ -88,8 +88,7 @@ def _people(since: datetime | None) -> list[int]:
     people = Person.objects.active().order_by("pk")
     if since is not None:
         labels = FaceLabel.objects.filter(Q(at__gte=since) | Q(revoked_by__at__gte=since))
-        told = labels.with_final().values_list("final_person", flat=True)
-        people = people.filter(pk__in={pk for pk in told if pk is not None})
+        people = people.filter(pk__in={person for _, person in labels.pairs()})
     return list(people.values_list("pk", flat=True))
 
 

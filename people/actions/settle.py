@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Final
+from typing import Any, Final
 
 from django.db import connection, transaction
 from django.db.models import Q, QuerySet
@@ -112,7 +112,7 @@ def _near(face_ids: Collection[int]) -> list[int]:
     """Photos with open faces like one of these."""
     found: list[int] = []
     for space in EmbeddingSpace.objects.filter(faces__in=face_ids).distinct():
-        values = {
+        values: dict[str, Any] = {
             "known": sorted(face_ids)[:MOST_NEW],
             "space": space.pk,
             "distance": 1.0 - scale_of(space).now.low,

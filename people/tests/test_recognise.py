@@ -10,7 +10,7 @@ from library.tests.factories import make_photo
 from people.actions.answers import confirm, reject
 from people.actions.recognise import recognise
 from people.matching import FEW, nearest_people
-from people.models import Face, Person, PeopleEvent, Suggestion
+from people.models import Face, PeopleEvent, Person, Suggestion
 from people.tests.recognition import between, confirmed, face_like, known_person, look
 
 pytestmark = pytest.mark.django_db

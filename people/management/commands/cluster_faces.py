@@ -14,7 +14,7 @@ from people.models import FaceCluster
 
 
 class Command(BaseCommand):
-    """A full run. A group that is found again stays the same group; no name is touched. Harmless to repeat."""
+    """A full run. A group that is found again stays the same; no name is touched. Harmless to repeat."""
 
     help = "Group the unknown faces, one group a person; with --review also list the biggest groups."
 

@@ -40,8 +40,8 @@ class Command(BaseCommand):
             return
         faces = done.faces
         self.stdout.write(
-            f"{done.photos} photos, {done.people} people: {faces.named} faces named, {faces.asked} to ask about, "
-            f"{faces.unknown} unknown, {faces.withdrawn} names taken back."
+            f"{done.photos} photos, {done.people} people: {faces.named} faces named, "
+            f"{faces.asked} asked about, {faces.unknown} unknown, {faces.withdrawn} names taken back."
         )
         if done.calibrated:
             self.stdout.write("Thresholds were learnt from your answers.")
