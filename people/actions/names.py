@@ -131,8 +131,8 @@ def _known(scenes: Mapping[int, _Scene]) -> _Known:
     faces = [face.pk for scene in scenes.values() for face in scene.faces]
     # A name of this kind that a person took off, or overruled, is not written a second time.
     overruled = FaceLabel.objects.filter(
-        face__in=faces, source=Source.IMPORTED, revoked_by__isnull=False, revoked_by__by__isnull=False
-    )
+        face__in=faces, source=Source.IMPORTED, revoked_by__isnull=False
+    ).exclude(revoked_by__kind=PeopleEvent.Kind.IMPORT)
     return _Known(rejected_pairs(faces) | overruled.pairs(), taken_dates(faces))
 
 
