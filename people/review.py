@@ -12,12 +12,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from django.db.models import Avg, Case, Count, F, Max, Q, QuerySet, When
+from django.db.models import Avg, Case, Count, Exists, F, Max, OuterRef, Q, QuerySet, When
 from django.db.models.functions import Abs
 
 from library.access import hidden_roots
 from people.access import faces_for, people_for
-from people.models import Face, Suggestion
+from people.models import Face, FaceLabel, Suggestion
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AbstractBaseUser
@@ -93,10 +93,18 @@ def _unknown(user: AbstractBaseUser) -> QuerySet[Face]:
 
 def _suggested(user: AbstractBaseUser, person_id: int | None) -> QuerySet[Suggestion]:
     """The likeliest visible suggestion of every open face."""
-    found = Suggestion.objects.filter(
-        rank=1, face__in=_unknown(user).values("pk"), person__in=people_for(user)
-    )
+    found = _askable().filter(face__in=_unknown(user).values("pk"), person__in=people_for(user))
     return found if person_id is None else found.filter(person=person_id)
+
+
+def _askable() -> QuerySet[Suggestion]:
+    """First suggestions that no answer has overtaken; such are stored until the face is looked at again."""
+    whom = Q(person=OuterRef("person")) | Q(person__merged_into=OuterRef("person"))
+    rejected = FaceLabel.objects.in_force().filter(
+        whom, face=OuterRef("face"), verdict=FaceLabel.Verdict.REJECTED
+    )
+    beside = Face.objects.filter(photo=OuterRef("face__photo"), person=OuterRef("person"))
+    return Suggestion.objects.filter(~Exists(rejected), ~Exists(beside), rank=1)
 
 
 def _groups_of(suggested: QuerySet[Suggestion], limit: int) -> list[_Group]:
@@ -146,8 +154,7 @@ def _questions(user: AbstractBaseUser, groups: Sequence[_Group]) -> list[Questio
     people = {person.pk for person in people_for(user).filter(pk__in={group.person_id for group in groups})}
     found = list(rows)
     best = {
-        suggestion.face_id: suggestion
-        for suggestion in Suggestion.objects.filter(rank=1, face__in=[pk for pk, _ in found])
+        suggestion.face_id: suggestion for suggestion in _askable().filter(face__in=[pk for pk, _ in found])
     }
     for pk, cluster in found:
         suggestion = best.get(pk)
