@@ -30,6 +30,8 @@ STALE_CHECK_SECONDS = 600
 NIGHTLY_MARGIN_SECONDS = 120
 SLICE = "ingest.tasks.run_slice"
 _last_stale_check = 0.0
+#: The newest single face of each space when this process grouped last: without a newer one nothing is to do.
+_grouped_up_to: dict[int, int | None] = {}
 
 
 def run_slice(lane: Lane) -> int:
@@ -116,18 +118,21 @@ def settle_answers() -> int:
 
     Returns how many faces got a name because of it.
     """
-    from people.actions.cluster import cluster_recent
+    from people.actions.cluster import cluster_recent, newest_single
     from people.actions.nightly import face_spaces
-    from people.actions.settle import settle, unsettled
+    from people.actions.settle import left_unsettled, settle
 
     should_stop = _deadline(settings.SLICE_SECONDS)
     named = 0
-    for event in unsettled().iterator():
+    for event in left_unsettled().iterator():
         if should_stop():
             return named
         named += settle(event)
     for space in face_spaces():
-        cluster_recent(space=space)
+        newest = newest_single(space)
+        if newest != _grouped_up_to.get(space.pk):
+            cluster_recent(space=space)
+            _grouped_up_to[space.pk] = newest_single(space)
     return named
 
 

@@ -110,6 +110,12 @@ def cluster_recent(*, space: EmbeddingSpace) -> int:
     return len(joining) + _form(FaceVectors(singles.ids[left], singles.vectors[left]), space)
 
 
+def newest_single(space: EmbeddingSpace) -> int | None:
+    """The key of the newest unknown face in no group."""
+    singles = Face.objects.filter(space=space, person__isnull=True, status=Face.Status.FACE)
+    return singles.filter(cluster__isnull=True).order_by("-pk").values_list("pk", flat=True).first()
+
+
 @transaction.atomic
 def recount_clusters(*, face_ids: Collection[int]) -> None:
     """Bring size, cover and silence of these faces' groups in line with who is still unknown in them."""

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from datetime import timedelta
 from typing import Any, Final
 
-from django.db import connection, transaction
+from django.db import connection
 from django.db.models import Q, QuerySet
+from django.utils import timezone
 
 from library.models import EmbeddingSpace
 from people.actions.cluster import recount_clusters
@@ -39,6 +41,8 @@ TEACHING: Final = (
 _ADDING: Final = (PeopleEvent.Kind.CONFIRM, PeopleEvent.Kind.CREATE_PERSON, PeopleEvent.Kind.PIN)
 #: New prototypes whose surroundings are searched: each costs a walk over all open faces.
 MOST_NEW: Final = 12
+#: A page learns from the answer given on it within this time.
+GRACE: Final = timedelta(seconds=30)
 
 # Open faces that the new prototypes are like enough to ask.
 _NEAR: Final = """
@@ -57,21 +61,23 @@ def unsettled() -> QuerySet[PeopleEvent]:
     return PeopleEvent.objects.filter(kind__in=TEACHING, settled__isnull=True).order_by("pk")
 
 
+def left_unsettled() -> QuerySet[PeopleEvent]:
+    """Those that no page learns from any more: it would have begun by now."""
+    return unsettled().filter(at__lt=timezone.now() - GRACE)
+
+
 def settle(event: PeopleEvent) -> int:
     """Learn from an answer: how many other faces have a name, or a better one, because of it.
 
     Chooses the prototypes of the people it is about anew and decides again about the faces that are like
     them, those that were asked about with these people, and the others of the same photos. Done once: later
-    calls, also from another worker, give the same number.
+    calls give the same number. What breaks off is done again; doing it twice is harmless.
     """
-    with transaction.atomic():
-        locked = PeopleEvent.objects.select_for_update(no_key=True).get(pk=event.pk)
-        if locked.settled is not None:
-            return locked.settled
-        # Marked first: two that settle at once would do the same work twice.
-        PeopleEvent.objects.filter(pk=event.pk).update(settled=0)
+    known = PeopleEvent.objects.filter(pk=event.pk).values_list("settled", flat=True).first()
+    if known is not None:
+        return known
     done = _learn(event)
-    PeopleEvent.objects.filter(pk=event.pk).update(settled=done.named)
+    PeopleEvent.objects.filter(pk=event.pk, settled__isnull=True).update(settled=done.named)
     return done.named
 
 
