@@ -41,6 +41,7 @@ def read_folder(folder: Path) -> tuple[World, str]:
         seconds=seconds,
         place=np.zeros((count, 2)),
         birth=np.full(len(names), 1900.0),
+        family=np.arange(len(names)),
     )
     return world, engine
 

@@ -46,7 +46,7 @@ class World:
     """One row a face. ``person`` is the truth: a number, or STRANGER or RUBBISH.
 
     ``photo`` numbers photos; ``day`` is a fractional year, ``seconds`` the shot time since 1970; ``place`` is
-    latitude and longitude; ``event`` numbers events. ``birth`` is a person's year of birth.
+    latitude and longitude; ``event`` numbers events. ``birth`` is a person's year of birth, ``family`` the number of a person's family.
     """
 
     vectors: Vectors
@@ -58,6 +58,7 @@ class World:
     seconds: npt.NDArray[np.int64]
     place: npt.NDArray[np.float64]
     birth: npt.NDArray[np.float64]
+    family: npt.NDArray[np.int_]
 
 
 class _Space:
@@ -83,10 +84,12 @@ def make_world(people: int = 250, faces: int = 50_000, seed: int = 1) -> World:
     space = _Space(random)
     family = np.repeat(np.arange(people), 5)[:people]
     birth = random.uniform(1940, 2018, people)
+    for first in _twins(family):
+        birth[first + 1] = birth[first]
     who, photo, event, when, place = _photos(random, family, birth, faces)
     vectors, quality = _faces(space, family, birth, who, when)
     seconds = ((when - 1970) * 365.2425 * 86_400).astype(np.int64)
-    return World(vectors, who, quality, photo, event, when, seconds, place, birth)
+    return World(vectors, who, quality, photo, event, when, seconds, place, birth, family)
 
 
 def _photos(
@@ -142,11 +145,6 @@ def _faces(
     share = np.concatenate([np.full(people, _SIBLINGS_SHARE), np.zeros(everyone - people)])
     kin = np.concatenate([clans[family], space.directions(everyone - people)])
     base = _mix(share, kin, own)
-    for first in np.flatnonzero(np.diff(family, prepend=-1))[:_TWIN_FAMILIES]:
-        base[first + 1] = _mix(np.array([_TWINS_SHARE]), base[first : first + 1], own[first + 1 : first + 2])[
-            0
-        ]
-        birth[first + 1] = birth[first]
     origin = space.directions(_ORIGINS)[
         np.append(family, random.integers(0, _ORIGINS, everyone - people)) % _ORIGINS
     ]
@@ -154,13 +152,24 @@ def _faces(
     birthdays = np.concatenate([birth, random.uniform(1940, 2000, everyone - people)])
     real = np.flatnonzero(who != RUBBISH)
     identity = space.directions(count)
-    for person in np.unique(number[real]):
-        mine = real[number[real] == person]
+    twins = {first + 1: first for first in _twins(family)}
+    whose = np.array([twins.get(one, one) for one in range(everyone)])[number]
+    for person in np.unique(whose[real]):
+        mine = real[whose[real] == person]
         identity[mine] = _drift(space, base[person], when[mine] - birthdays[person])
+    for twin in twins:
+        mine = np.flatnonzero(number == twin)
+        own_part = np.repeat(own[twin : twin + 1], len(mine), axis=0)
+        identity[mine] = _mix(np.full(len(mine), _TWINS_SHARE), identity[mine], own_part)
     quality = random.beta(3.0, 1.8, count)
     quality[who == RUBBISH] = random.beta(1.5, 6, (who == RUBBISH).sum())
     identity[who == RUBBISH] = space.directions(1)
     return _shoot(space, identity, quality), quality
+
+
+def _twins(family: npt.NDArray[np.int_]) -> list[int]:
+    """The first of each pair; the other is the next person."""
+    return np.flatnonzero(np.diff(family, prepend=-1))[:_TWIN_FAMILIES].tolist()
 
 
 def _mix(share: npt.NDArray[np.float64], common: Vectors, own: Vectors) -> Vectors:
