@@ -12,12 +12,14 @@ register = template.Library()
 
 @register.simple_tag
 def photo_faces(photo: Photo) -> list[Face]:
-    """The faces of a photo from left to right, without their embeddings."""
-    return list(Face.objects.filter(photo=photo).defer("embedding").order_by("x", "pk"))
+    """The faces of a photo from left to right, without their embeddings and without what is no face."""
+    faces = Face.objects.filter(photo=photo, status__in=(Face.Status.FACE, Face.Status.IGNORED))
+    return list(faces.defer("embedding").order_by("x", "pk"))
 
 
 @register.simple_tag
 def photo_names(photo: Photo) -> list[str]:
-    """Whom other programs named in the photo, each once."""
-    names = ImportedName.objects.filter(photo=photo, person__hidden=False)
-    return list(dict.fromkeys(names.values_list("person__name", flat=True)))
+    """Whom other programs named in the photo, each once, as they are called now."""
+    named = ImportedName.objects.filter(photo=photo, person__removed=False).order_by("x", "pk")
+    people = (name.person.merged_into or name.person for name in named.select_related("person__merged_into"))
+    return list(dict.fromkeys(person.name for person in people if not person.hidden))
