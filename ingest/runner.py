@@ -11,7 +11,7 @@ from typing import Any
 from django.conf import settings
 from django.db import Error as DatabaseProblem
 
-from ingest import leases, ledger
+from ingest import counting, leases, ledger
 from ingest.batch import ImageVectors, Item, PreviewLost, make_items
 from ingest.leases import Worker
 from ingest.ledger import StepOutcome
@@ -159,6 +159,7 @@ class ModelsLane:
             waiting.update(photo_ids)
         ready = [pk for pk in batch.items if pk not in batch.lost | waiting]
         ledger.finish(self._worker, ready)
+        counting.fold()
         batch.release()
         return len(ready)
 

@@ -142,6 +142,13 @@ class Photo(models.Model):
 
     state = models.CharField(max_length=24, choices=State, default=State.PENDING)
     priority = models.PositiveSmallIntegerField(choices=Priority, default=Priority.NORMAL)
+    # Numbers, not keys: sessions belong to ingest, which stands above this app.
+    scan = models.BigIntegerField(
+        default=0, help_text="The scan session whose turn it waits for; 0: none, or it is finished."
+    )
+    scan_folder = models.BigIntegerField(
+        default=0, help_text="The folder of the session in which it is counted; 0: none."
+    )
     lease_until = models.DateTimeField(null=True)
     leased_by = models.CharField(max_length=120, blank=True)
     lost_leases = models.PositiveSmallIntegerField(
@@ -168,13 +175,14 @@ class Photo(models.Model):
                 ),
                 name="photo_timeline",
             ),
+            # What waits, by queue: a claim finds the next photo of each in one step (ingest.queues).
             models.Index(
-                fields=("priority", "id"),
+                fields=("scan", "priority", "id"),
                 condition=Q(state__in=("pending", "preprocessing")),
-                name="photo_files_lane",
+                name="photo_queue_files",
             ),
             models.Index(
-                fields=("priority", "id"),
+                fields=("scan", "priority", "id"),
                 condition=Q(
                     state__in=(
                         "processing_objects",
@@ -183,10 +191,19 @@ class Photo(models.Model):
                         "processing_faces",
                         "processing_hash",
                         "checking_duplicates",
-                        "processing_descriptions",
                     )
                 ),
-                name="photo_models_lane",
+                name="photo_queue_models",
+            ),
+            models.Index(
+                fields=("scan", "priority", "id"),
+                condition=Q(state__in=("processing_descriptions",)),
+                name="photo_queue_slow",
+            ),
+            models.Index(
+                fields=("scan", "priority", "id"),
+                condition=Q(lost_leases__gt=0),
+                name="photo_queue_suspects",
             ),
             models.Index(
                 fields=("leased_by",), condition=Q(lease_until__isnull=False), name="photo_leased_by"

@@ -22,7 +22,14 @@ import numpy as np
 import numpy.typing as npt
 
 from vision.config import EngineConfig
-from vision.devices import device_name, onnx_providers, require_device, session_options
+from vision.devices import (
+    device_name,
+    onnx_providers,
+    provider_options,
+    require_device,
+    session_options,
+    start_providers,
+)
 from vision.errors import EngineFailed, EngineUnavailable
 from vision.faces.parts import (
     fingerprint,
@@ -182,7 +189,7 @@ def _padded(length: float, edge: int) -> int:
 def _load(folder: Path, config: EngineConfig) -> _Models:
     for path in sorted(folder.glob("*.onnx")):
         check_file(path)
-    providers = onnx_providers(config)
+    providers = start_providers(config)
     try:
         from insightface.app import FaceAnalysis
 
@@ -190,6 +197,7 @@ def _load(folder: Path, config: EngineConfig) -> _Models:
             name=str(folder),
             allowed_modules=list(_TASKS),
             providers=providers,
+            provider_options=provider_options(providers, config),
             sess_options=session_options(config),
             # One session for all sizes: otherwise each size has weights of its own.
             static_shape_sessions=False,

@@ -225,7 +225,7 @@ def test_the_card_is_needed_when_it_is_asked_for(folder: Path, monkeypatch: pyte
         with pytest.raises(EngineUnavailable, match="DEVICE=cuda"):
             engine(folder, device="cuda")
     monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: [devices.CUDA_PROVIDER])
-    monkeypatch.setattr(insight_faces, "onnx_providers", lambda _: [devices.CPU_PROVIDER])
+    monkeypatch.setattr(insight_faces, "start_providers", lambda _: [devices.CPU_PROVIDER])
     with pytest.raises(EngineUnavailable, match="could not start"):
         engine(folder, device="cuda").analyze([noise(64, 64)])
 
