@@ -37,4 +37,4 @@ def checked_box(box: Box) -> Box:
     right, bottom = min(box.x + box.width, 1.0), min(box.y + box.height, 1.0)
     if right - left < SMALLEST or bottom - top < SMALLEST:
         raise BadBox("The box is too small, or outside the photo.")
-    return Box(left, top, right - left, bottom - top)
+    return Box(round(left, 6), round(top, 6), round(right - left, 6), round(bottom - top, 6))
