@@ -22,6 +22,7 @@ from ingest.steps.base import ModelStep
 from ingest.switching import promote_complete
 from library.models import Photo
 from photos_project.logging import get_logger
+from search import library_words
 from vision.errors import EngineFailed, EngineUnavailable
 
 logger = get_logger(__name__)
@@ -121,6 +122,7 @@ class ModelsLane:
         self._reporter.tidy()
         if not finished:
             promote_complete()
+            library_words.count_if_due()
         return finished
 
     def _claim(self, pool: ThreadPoolExecutor) -> Batch | None:
