@@ -128,6 +128,10 @@ class OnnxClip:
         rows = self._text_batches.run(texts, lambda batch: tower.run(tokenizer(batch)), tower.fixed_batch)
         return unit_rows(rows, self.space.dimensions, self.engine_id, "text")
 
+    def knows_word(self, word: str) -> bool:
+        """Whether its tokenizer has the word as a whole; loads the text tower. Raises as ``embed_texts``."""
+        return self._text_tower()[1].is_one_token(word)
+
     def _image_tower(self) -> _Tower:
         if self._visual is None:
             with self._visual_lock:

@@ -92,6 +92,10 @@ class OpenClip:
         )
         return unit_rows(rows, self.space.dimensions, self.engine_id, "text")
 
+    def knows_word(self, word: str) -> bool:
+        """Whether its tokenizer has the word as a whole; loads the text tower. Raises as ``embed_texts``."""
+        return self._text_tower()[1].is_one_token(word)
+
     def _image_tower(self) -> tuple[TorchTower, Preprocess]:
         if self._images is None:
             with self._lock:
