@@ -6,6 +6,7 @@ exact search is as fast and misses nothing; an index is made only above ``THRESH
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -73,7 +74,7 @@ def ef_search(rows: int) -> int:
     Measured with texts that lie off the pictures (docs/benchmarks.md): 400 finds 98 % of the 20 nearest of
     100,000. pgvector allows 1,000.
     """
-    return max(LEAST_EF_SEARCH, min(round(400 * (rows / 100_000) ** 0.4), 1000))
+    return max(LEAST_EF_SEARCH, min(round(400 * math.pow(rows / 100_000, 0.4)), 1000))
 
 
 def reindex(*, threshold: int = THRESHOLD) -> list[SpaceReport]:
