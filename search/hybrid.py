@@ -10,12 +10,13 @@ A query without free text and without a picture has nothing to rank by: its phot
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from library.models import PhotoQuerySet
 from search import filters, semantics
+from search.expansion import expanded
 from search.explain import explain
 from search.filters import Eligible
 from search.query import Atom, Clause, Group, SearchQuery, Term
@@ -43,14 +44,17 @@ def search(
     weaker: bool = False,
     limit: int = 50,
     offset: int = 0,
+    reasons: bool = True,
     trace: Trace | None = None,
 ) -> SearchResult:
     """One page of what this user may find, in a stable order: best first, or by date.
 
     By date means the best ``WINDOW`` hits, then sorted. ``weaker`` adds what is similar, but not clearly so.
+    Without ``reasons`` the hits carry their ranks only; ``with_reasons`` adds the rest to some of them.
     The number of queries does not depend on the number of hits. Never raises for what was typed.
     """
     trace = trace or Trace()
+    query = expanded(query)
     with trace.stage("filters"):
         allowed = filters.eligible(query, user)
         if picture is not None and picture.without:
@@ -68,13 +72,14 @@ def search(
         with trace.stage("by date"):
             found = _by_date(allowed.photos, sort, max(0, min(limit, window - offset)), offset)
     with trace.stage("reasons"):
-        hits = _with_reasons(found.hits, query, allowed)
+        hits = with_reasons(found.hits, query, allowed.hidden_roots) if reasons else tuple(found.hits)
     said = (*map(Notice, (*query.hints, *allowed.notices)), *notices)
     return SearchResult(query, mode, hits, found.total, said, sort, found.weaker, window)
 
 
-def _with_reasons(hits: list[Hit], query: SearchQuery, allowed: Eligible) -> tuple[Hit, ...]:
-    reasons = explain([hit.photo_id for hit in hits], query, allowed.hidden_roots)
+def with_reasons(hits: Sequence[Hit], query: SearchQuery, hidden_roots: Sequence[int]) -> tuple[Hit, ...]:
+    """The hits with what matched; those whose photo is gone are left out."""
+    reasons = explain([hit.photo_id for hit in hits], query, hidden_roots)
     return tuple(
         replace(hit, why=replace(reasons[hit.photo_id], **_ranks(hit.why)))
         for hit in hits
@@ -117,8 +122,8 @@ def _ranking(
 
 def words_of(clauses: tuple[Clause, ...]) -> Words:
     """Free text as texts of a ``tsquery``: every clause, by one of its alternatives."""
-    typed, expanded = (_all(clauses, expanded=expanded) for expanded in (False, True))
-    return Words(typed, expanded, max(_weights(clauses), default=0.0))
+    typed, wider = (_all(clauses, expanded=expanded) for expanded in (False, True))
+    return Words(typed, wider, max(_weights(clauses), default=0.0))
 
 
 def _weights(clauses: tuple[Clause, ...]) -> Iterator[float]:

@@ -23,6 +23,7 @@ from django.db import connection
 
 from library.models import DetectedObject, OcrText, Photo, PhotoFile
 from library.presentation import generated_description
+from search import library_words
 from search.models import SearchDocument
 from search.text import bounded, name_words, words
 
@@ -137,4 +138,6 @@ def _write(documents: dict[int, dict[str, str]]) -> int:
         parameters[weight] = [fields[weight] for fields in documents.values()]
     with connection.cursor() as cursor:
         cursor.execute(_statement(), parameters)
-        return int(cursor.rowcount)
+        changed = int(cursor.rowcount)
+    library_words.note(documents.values(), GAP)
+    return changed

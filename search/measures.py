@@ -7,8 +7,7 @@ from datetime import datetime
 from math import cos, radians
 from typing import Any, Final
 
-import numpy as np
-from django.db.models import Count, Exists, F, FloatField, Func, OuterRef, Q, Value
+from django.db.models import Count, Exists, F, FloatField, OuterRef, Q, Value
 from django.db.models.functions import ACos, Cast, Cos, Greatest, Least, Radians, Sin
 from django.db.models.lookups import (
     BuiltinLookup,
@@ -21,18 +20,14 @@ from django.db.models.lookups import (
 
 from library.models import PhotoFile
 from people.models import Face
+from search.colours import colour_condition
 from search.query import values
 from search.query.values import MEGAPIXELS, Comparison
-from vision.imaging.colour import rgb_to_lab
 
 EARTH_KM: Final = 6371.0
 KM_A_DEGREE: Final = 111.19
 #: A picture whose sides differ by less than this share passes for square.
 SQUARE: Final = 0.05
-#: CIE76 distance in Lab up to which a colour passes for another one that has a name, and the share of the
-#: picture it must have. Chosen on the swatches of real photos: half the distance between neighbouring names.
-SAME_COLOUR: Final = 28.0
-COLOUR_SHARE: Final = 0.1
 
 _LOOKUPS: Final[dict[str, type[BuiltinLookup[Any]]]] = {
     "<": LessThan,
@@ -91,28 +86,6 @@ def _near(value: str) -> Q:
     return box & Q(LessThanOrEqual(distance, circle.km))
 
 
-class _ColourShare(Func):
-    """The share of the picture whose dominant colours look like this one."""
-
-    output_field = FloatField()
-    template = (
-        "(SELECT coalesce(sum((colour->>'share')::float8), 0)"
-        " FROM jsonb_array_elements(%(expressions)s) AS colour"
-        " WHERE sqrt(power((colour->'lab'->>0)::float8 - %(lightness)s, 2)"
-        " + power((colour->'lab'->>1)::float8 - %(a)s, 2)"
-        " + power((colour->'lab'->>2)::float8 - %(b)s, 2)) <= %(limit)s)"
-    )
-
-
-def _color(value: str) -> Q:
-    lightness, a, b = rgb_to_lab(np.array([_known(values.colour(value))], dtype=np.float64))[0].tolist()
-    # Numbers of our own making: a Func takes them into its SQL as they are.
-    share = _ColourShare(
-        F("colours"), lightness=f"({lightness:.3f})", a=f"({a:.3f})", b=f"({b:.3f})", limit=SAME_COLOUR
-    )
-    return Q(GreaterThanOrEqual(share, COLOUR_SHARE))
-
-
 def _orientation(value: str) -> Q:
     wide = Q(width__gt=F("height") * (1 + SQUARE))
     tall = Q(height__gt=F("width") * (1 + SQUARE))
@@ -146,7 +119,7 @@ CONDITIONS: Final[dict[str, Callable[[str], Q]]] = {
     "rating": _rating,
     "faces": _faces,
     "near": _near,
-    "color": _color,
+    "color": colour_condition,
     "orientation": _orientation,
     "year": _within,
     "date": _within,

@@ -210,7 +210,8 @@ def _statement(ranking: Ranking) -> tuple[str, dict[str, Any]]:
 def _cuts(ranking: Ranking) -> dict[str, float]:
     """See ``search.semantics``. ``share`` of the way from the centre to the best must be reached, too."""
     scale = ranking.meaning.scale if ranking.meaning else _NO_SCALE
-    kept = {"gate": scale.gate(ranking.estimate), "floor": scale.floor, "share": semantics.SHARE}
+    floor = scale.floor if scale.gated else -1.0
+    kept = {"gate": scale.gate(ranking.estimate), "floor": floor, "share": semantics.SHARE}
     if ranking.weaker:
         kept = {"gate": -1.0, "floor": scale.weak, "share": 0.0}
     return kept | {"centre": scale.centre, "weak": scale.weak}

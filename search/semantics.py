@@ -35,6 +35,7 @@ from django.db import connection
 
 from library import engines
 from library.models import EmbeddingSpace
+from search import caching
 from search.results import Notice, Picture
 from vision.errors import EngineFailed, EngineUnavailable
 from vision.ports import TextEmbedder
@@ -149,9 +150,8 @@ def understand(text: str, picture: Picture | None = None) -> tuple[Meaning | Non
 
 
 def text_vector(embedder: TextEmbedder, text: str) -> Vectors:
-    """[D] of a text, of unit length. The one place where what was typed is embedded."""
-    vector: Vectors = embedder.embed_texts([text])[0]
-    return vector
+    """[D] of a text, of unit length. The one place where what was typed is embedded, or remembered."""
+    return caching.text_vector(embedder, text)
 
 
 def _space(picture: Picture | None) -> EmbeddingSpace | None:

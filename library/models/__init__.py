@@ -5,6 +5,7 @@ from __future__ import annotations
 from library.models.album import Album, AlbumPhoto
 from library.models.audit import AuditEvent
 from library.models.category import Category, TagMapping
+from library.models.colour import PhotoColour
 from library.models.correction import TimeCorrection
 from library.models.duplicate import DuplicatePair, PhotoHash
 from library.models.embedding import CropEmbedding, EmbeddingSpace, PhotoEmbedding
@@ -29,6 +30,7 @@ __all__ = [
     "Favourite",
     "OcrText",
     "Photo",
+    "PhotoColour",
     "PhotoDescription",
     "PhotoEmbedding",
     "PhotoFile",

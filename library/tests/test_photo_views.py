@@ -85,7 +85,7 @@ def test_boxes_of_faces_and_text_lie_over_the_picture(owner_client: Client) -> N
     add_face(photo)
     add_text(photo, "STOP")
     html = page(owner_client, photo)
-    assert '<rect x="0.40000" y="0.20000" width="0.20000" height="0.30000"/>' in html
+    assert 'x="0.40000" y="0.20000" width="0.20000" height="0.30000"/>' in html
     assert 'data-block="block-1">STOP' in html
     assert 'id="block-1" x="0.10000"' in html
     assert "1 face" in html
@@ -180,4 +180,4 @@ def test_a_photo_that_was_found_by_its_text_shows_where(owner_client: Client) ->
         marked = {n for n in range(1, 5) if f'<rect id="block-{n}" class="found"' in html}
         assert marked == found, q
         assert html.count("<mark>") == len(found)
-        assert f"/search?q={quote(q, safe='')}#photo-{photo.pk}" in html
+        assert f"/search?q={quote(q, safe='')}#hit-{photo.pk}" in html

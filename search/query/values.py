@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final, Literal
 
+from vision.imaging.palette import PALETTE, code, position
+
 Operator = Literal["<", "<=", "=", ">=", ">"]
 
 _DATE: Final = re.compile(r"(\d{4})(?:[-./](\d{1,2})(?:[-./](\d{1,2}))?)?", re.ASCII)
 _COMPARISON: Final = re.compile(r"(<=|>=|<|>|=)?(\d{1,12}(?:\.\d{1,6})?)([a-z]*)(\+)?", re.ASCII)
 _NUMBER: Final = re.compile(r"-?\d{1,3}(?:\.\d{1,12})?", re.ASCII)
-_HEX_COLOUR: Final = re.compile(r"#?([0-9a-f]{6}|[0-9a-f]{3})", re.ASCII)
 
 _COMPARE: Final[dict[Operator, Callable[[float, float], bool]]] = {
     "<": operator.lt,
@@ -30,24 +31,9 @@ DEFAULT_RADIUS_KM: Final = 1.0
 MAX_RADIUS_KM: Final = 20_038.0
 """Half way round the Earth."""
 
-#: sRGB of the colours people have a word for, chosen in the middle of what the word is used for.
-COLOURS: Final[dict[str, tuple[int, int, int]]] = {
-    "red": (200, 30, 35),
-    "orange": (235, 130, 30),
-    "yellow": (240, 215, 50),
-    "green": (60, 140, 60),
-    "turquoise": (60, 185, 180),
-    "blue": (45, 95, 190),
-    "purple": (120, 60, 150),
-    "pink": (240, 150, 180),
-    "brown": (115, 75, 45),
-    "black": (15, 15, 15),
-    "grey": (128, 128, 128),
-    "white": (245, 245, 245),
-    "beige": (220, 200, 165),
-}
+COLOURS: Final = tuple(colour.name for colour in PALETTE)
+
 _SAME: Final = {
-    "colour": {"gray": "grey", "teal": "turquoise", "cyan": "turquoise", "violet": "purple"},
     "is": {"favorite": "favourite", "fav": "favourite", "duplicated": "duplicate"},
     "has": {"face": "faces", "person": "people", "location": "gps", "place": "gps", "movie": "video"},
 }
@@ -150,16 +136,10 @@ def circle(value: str) -> Circle | None:
     return Circle(latitude, longitude, km) if possible and math.isfinite(km) else None
 
 
-def colour(value: str) -> tuple[int, int, int] | None:
-    """sRGB of a colour by its name, or by ``#f80`` or ``#ff8800``."""
-    name = value.strip().lower()
-    if (named := COLOURS.get(_SAME["colour"].get(name, name))) is not None:
-        return named
-    match = _HEX_COLOUR.fullmatch(name)
-    if match is None:
-        return None
-    digits = match[1] if len(match[1]) == 6 else "".join(digit * 2 for digit in match[1])
-    return int(digits[:2], 16), int(digits[2:4], 16), int(digits[4:], 16)
+def colour(value: str) -> str | None:
+    """``rrggbb`` of a colour by its name, or by ``#f80`` or ``#ff8800``."""
+    named = position(value)
+    return code(value) if named is None else PALETTE[named].examples[0]
 
 
 def choice(name: str, value: str) -> str | None:

@@ -36,8 +36,13 @@ wanted AS (
 matching AS (
     SELECT
         d.photo_id,
-        CASE WHEN %(expanded_weight)s > 0 THEN %(expanded_weight)s * ts_rank_cd(told.document, wanted.query, 1) ELSE 0 END
-        + ts_rank_cd(told.document, wanted.typed, 1) AS relevance
+        told.document @@ wanted.typed AS as_typed,
+        ts_rank_cd(told.document, wanted.typed, 1)
+        + CASE
+            WHEN %(expanded_weight)s > 0
+            THEN %(expanded_weight)s * ts_rank_cd(told.document, wanted.query, 1)
+            ELSE 0
+        END AS relevance
     FROM search_searchdocument AS d
     CROSS JOIN wanted
     CROSS JOIN LATERAL (
@@ -53,12 +58,16 @@ matching AS (
       AND d.document @@ wanted.query
       AND (cardinality(%(hidden_roots)s::bigint[]) = 0 OR told.document @@ wanted.query)
       AND d.photo_id IN (SELECT photo_id FROM eligible)
-    ORDER BY relevance DESC, d.photo_id DESC
+    ORDER BY as_typed DESC, relevance DESC, d.photo_id DESC
     LIMIT %(window)s
 ),
--- Equals have equal ranks, so that the other side decides between them.
+-- Equals have equal ranks, so that the other side decides between them. What has only other words comes
+-- after everything that has those that were typed, and weighs less beside the other side.
 keyword AS (
-    SELECT photo_id, rank() OVER (ORDER BY relevance DESC) AS rank
+    SELECT
+        photo_id,
+        rank() OVER (ORDER BY as_typed DESC, relevance DESC) AS rank,
+        CASE WHEN as_typed THEN 1 ELSE %(expanded_weight)s::float8 END AS weight
     FROM matching
 ),
 nearest AS MATERIALIZED (
@@ -94,9 +103,10 @@ semantic AS (
     SELECT seen.photo_id, seen.similarity, rank() OVER (ORDER BY seen.similarity DESC) AS rank
     FROM seen, best
     WHERE best.similarity >= %(gate)s
-      AND seen.similarity >= greatest(
-          %(floor)s, %(centre)s::float8 + %(share)s::float8 * (best.similarity - %(centre)s::float8)
-      )
+      AND seen.similarity >= least(
+          best.similarity,
+          greatest(%(floor)s, %(centre)s::float8 + %(share)s::float8 * (best.similarity - %(centre)s::float8))
+      ) - 1e-6
 ),
 fused AS (
     SELECT
@@ -104,7 +114,7 @@ fused AS (
         keyword.rank AS keyword_rank,
         semantic.rank AS semantic_rank,
         semantic.similarity,
-        coalesce(%(words_weight)s::float8 / (%(k)s + keyword.rank), 0)
+        coalesce(keyword.weight * %(words_weight)s::float8 / (%(k)s + keyword.rank), 0)
         + coalesce(%(meaning_weight)s::float8 / (%(k)s + semantic.rank), 0) AS score
     FROM keyword FULL JOIN semantic USING (photo_id)
 ),

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from library.models import Favourite, Place
+from library.colours import store_colours
+from library.models import Favourite, Photo, Place
 from library.tests.factories import add_tag, add_text, make_file, make_photo, make_root, make_user
 from people.models import Person
 from people.tests.factories import add_face
@@ -70,6 +71,7 @@ def test_colours_are_those_that_stand_out(owner):
     sea = make_photo(colours=[colour([45, 100, 190], 0.8, [43.0, 11.0, -52.0])])
     rose = make_photo(colours=[colour([200, 30, 40], 0.15, [43.0, 64.0, 38.0])])
     make_photo(colours=[colour([200, 30, 40], 0.05, [43.0, 64.0, 38.0])])
+    store_colours(photo_ids=[photo.pk for photo in Photo.objects.all()])
     assert found("color:blue", owner) == [sea.pk]
     assert found("colour:#c81e28", owner) == [rose.pk]
     assert found("color:green", owner) == []
@@ -150,9 +152,9 @@ def name_in(photo, name):
 
 def test_alternatives_of_words_and_fields_in_groups(owner, no_embedder):
     cat, dog, both = make_photo(title="cat on a sofa"), make_photo(title="dog"), make_photo(title="cat")
-    add_tag(both, "pet")
+    add_tag(both, "indoor")
     index_photos([cat.pk, dog.pk, both.pk])
     assert set(found("(cat sofa) or dog", owner)) == {cat.pk, dog.pk}
-    assert set(found("(cat -tag:pet) or dog", owner)) == {cat.pk, dog.pk}
+    assert set(found("(cat -tag:indoor) or dog", owner)) == {cat.pk, dog.pk}
     assert found("cat -(sofa or dog)", owner) == [both.pk]
     assert set(found("dog or -cat", owner)) == {dog.pk}
