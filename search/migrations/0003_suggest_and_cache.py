@@ -26,6 +26,7 @@ WATCHED = {
     'library_favourite': (),
     'library_photocolour': (),
     'library_photoembedding': (),
+    'library_cropembedding': (),
     'library_embeddingspace': ('status',),
     'people_person': (),
     'people_face': (),
