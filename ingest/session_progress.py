@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from ingest import counting
@@ -90,6 +90,7 @@ class SessionState:
     session: ScanSession
     counts: Counts
     per_second: float | None = None
+    top: SessionFolder | None = None
 
     @property
     def phase(self) -> str:
@@ -210,24 +211,33 @@ def states_of(sessions: Iterable[ScanSession]) -> list[SessionState]:
     """How these stand; a constant number of queries."""
     sessions = list(sessions)
     counting.fold()
-    tops = SessionFolder.objects.filter(session__in=sessions, parent=None)
-    counts = _counts(list(tops))
-    by_session = {top.session_id: counts[top.pk] for top in tops}
+    tops = {top.session_id: top for top in SessionFolder.objects.filter(session__in=sessions, parent=None)}
+    counts = _counts(list(tops.values()))
     paces = counting.per_second_of(session.pk for session in sessions)
     return [
-        SessionState(session, by_session.get(session.pk, Counts()), paces.get(session.pk))
+        SessionState(
+            session,
+            counts[tops[session.pk].pk] if session.pk in tops else Counts(),
+            paces.get(session.pk),
+            tops.get(session.pk),
+        )
         for session in sessions
     ]
+
+
+def shown() -> QuerySet[ScanSession]:
+    """Sessions as their pages need them: without the list of what was left out, which may be long."""
+    return ScanSession.objects.select_related("root").defer("skips", "skip_reasons")
 
 
 def open_sessions(*, most: int) -> list[SessionState]:
     """The newest sessions of which something is left: a walk to be made, or unfinished photos."""
     counting.fold()
-    not_over = ScanSession.objects.exclude(status=ScanSession.Status.CANCELLED)
+    not_over = shown().exclude(status=ScanSession.Status.CANCELLED)
     unfinished = PhotoCount.objects.filter(folder__parent=None, folder__isnull=False, photos__gt=0)
     busy = unfinished.exclude(state__in=Photo.FINAL_STATES).values("folder__session")
     walks = Q(status__in=(ScanSession.Status.QUEUED, ScanSession.Status.RUNNING))
-    found = not_over.filter(walks | Q(pk__in=busy)).select_related("root").order_by("-pk")
+    found = not_over.filter(walks | Q(pk__in=busy)).order_by("-pk")
     return states_of(found[:most])
 
 

@@ -19,7 +19,7 @@ from ingest.browsing import NoSuchFolder, Place
 from ingest.failure_views import owners_only
 from ingest.models import ScanSession, SessionFolder
 from ingest.retrying import By
-from ingest.session_progress import folders_in, pace_of_steps, states_of
+from ingest.session_progress import SessionState, folders_in, pace_of_steps, shown, states_of
 from ingest.sessions import PRIORITIES, SessionRefused
 from library.models import Photo, Root
 from photos_project.http import is_fragment
@@ -39,7 +39,7 @@ def session_list(request: HttpRequest) -> HttpResponse:
 
 def _render_list(request: HttpRequest) -> HttpResponse:
     before = _number(request.GET.get("before", ""))
-    found = ScanSession.objects.select_related("root").order_by("-pk")
+    found = shown().order_by("-pk")
     page = list((found.filter(pk__lt=before) if before else found)[: PAGE + 1])
     states = states_of(page[:PAGE])
     context = {
@@ -62,19 +62,20 @@ def session(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 def _render_session(request: HttpRequest, pk: int) -> HttpResponse:
-    found = get_object_or_404(ScanSession.objects.select_related("root", "started_by"), pk=pk)
+    found = get_object_or_404(shown().select_related("root", "started_by"), pk=pk)
     (state,) = states_of([found])
     steps, failures = pace_of_steps(found)
     context: dict[str, Any] = {"state": state, "steps": steps, "failures": failures}
-    context |= _folders(found, request) | {"priorities": _SHOWN_PRIORITIES}
+    context |= _folders(state, request) | {"priorities": _SHOWN_PRIORITIES}
     template = "ingest/_session.html" if is_fragment(request) else "ingest/session.html"
     return _fresh(render(request, template, context))
 
 
-def _folders(found: ScanSession, request: HttpRequest) -> dict[str, Any]:
+def _folders(state: SessionState, request: HttpRequest) -> dict[str, Any]:
     number, after = _number(request.GET.get("in", "")), _number(request.GET.get("after", ""))
-    own = SessionFolder.objects.filter(session=found)
-    folder = own.filter(pk=number).first() if number else own.filter(parent=None).first()
+    folder = state.top
+    if number:
+        folder = SessionFolder.objects.filter(session=state.session, pk=number).first()
     if folder is None:
         if number:
             raise Http404
@@ -105,7 +106,7 @@ def _around(folder: SessionFolder) -> list[SessionFolder]:
 @owners_only
 def control(request: HttpRequest, pk: int, action: str) -> HttpResponse:
     """Pause, resume, cancel, start again, or another priority; then back, or the part of the page anew."""
-    found = get_object_or_404(ScanSession.objects.select_related("root"), pk=pk)
+    found = get_object_or_404(shown(), pk=pk)
     try:
         after = _control(found, action, request)
     except SessionRefused as refused:

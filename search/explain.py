@@ -61,6 +61,20 @@ def explain(photo_ids: Sequence[int], query: SearchQuery, hidden_roots: Sequence
     return {pk: _why(found, terms, stems) for pk, found in known.items()}
 
 
+def matching_lines(lines: Sequence[str], query: SearchQuery) -> set[int]:
+    """The positions of the lines that have words of the query; a phrase may go on in the next line."""
+    terms = list(_terms(query))
+    spoken = [(word, number) for number, line in enumerate(lines) for word in words(line)]
+    reading = [word for word, _ in spoken]
+    stems = _stems(terms, reading)
+    return {
+        number
+        for term in terms
+        for start in _positions(reading, term.words, stems)
+        for _, number in spoken[start : start + len(term.words)]
+    }
+
+
 def _terms(query: SearchQuery) -> Iterator[_Asked]:
     """Every part of the query that looks for words, and the other words it may stand for."""
     for clause in query.clauses:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from search import export_views, keep_views, picture_views, suggest_views, views
+from search import api, export_views, keep_views, picture_views, suggest_views, views
 
 app_name = "search"
 
@@ -25,4 +25,5 @@ urlpatterns = [
     path("searches/history/clear", keep_views.clear, name="clear_history"),
     path("searches/history/switch", keep_views.switch, name="switch_history"),
     path("searches/history/<int:pk>/forget", keep_views.forget, name="forget_search"),
+    path("api/search", api.search, name="api"),
 ]

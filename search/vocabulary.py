@@ -31,7 +31,13 @@ Words = tuple[str, ...]
 
 def read(text: str, user: AbstractBaseUser | AnonymousUser, *, today: date | None = None) -> SearchQuery:
     """Read what a person typed into the search box. Never raises."""
-    query = parse(text)
+    return recognised(parse(text), user, today=today)
+
+
+def recognised(
+    query: SearchQuery, user: AbstractBaseUser | AnonymousUser, *, today: date | None = None
+) -> SearchQuery:
+    """The query with the names and dates in its plain words as fields."""
     return recognise(query, vocabulary_for(query, user, today=today))
 
 

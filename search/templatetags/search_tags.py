@@ -1,4 +1,4 @@
-"""What pages of the floors below show of the search: templates are put together at the top."""
+"""What other pages show of the search: templates are put together at the top."""
 
 from __future__ import annotations
 
@@ -6,9 +6,12 @@ from typing import Any
 
 from django import template
 
+from library.models import OcrText
+from search.explain import matching_lines
 from search.facets import Choice
 from search.models import SavedSearch
 from search.saved import saved_for
+from search.vocabulary import read
 
 register = template.Library()
 
@@ -32,3 +35,12 @@ def is_of(saved: SavedSearch, user: Any) -> bool:
 def any_chosen(choices: list[Choice]) -> bool:
     """Whether one of these choices of a facet is chosen."""
     return any(choice.chosen for choice in choices)
+
+
+@register.simple_tag(takes_context=True)
+def lines_found(context: dict[str, Any], ocr: OcrText | None, q: str) -> set[int]:
+    """The lines of text in a picture (counted from 1) that have what was searched for."""
+    if ocr is None or not q.strip():
+        return set()
+    texts = [str(block.get("text", "")) for block in ocr.blocks]
+    return {number + 1 for number in matching_lines(texts, read(q, context["request"].user))}

@@ -6,7 +6,7 @@ import json
 from io import StringIO
 
 import pytest
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
@@ -45,6 +45,36 @@ def test_search_prints_hits_for_people_and_for_scripts(no_embedder):
     out, err = run("search", "nothing", "--mode", "keyword")
     assert (out, err) == ("", "Nothing found.\n")
     assert json.loads(run("search", "nothing", "--json")[0]) == []
+
+
+@pytest.mark.django_db
+def test_search_as_somebody_else_finds_what_they_may_see(no_embedder):
+    root, member = make_root(), make_user("max")
+    root.visible_to.add(make_user())
+    index_photos([make_photo(title="cat", root=root).pk])
+    assert len(json.loads(run("search", "cat", "--json")[0])) == 1
+    assert json.loads(run("search", "cat", "--json", "--user", "max")[0]) == []
+    with pytest.raises(CommandError, match="no active user “nobody”"):
+        run("search", "cat", "--user", "nobody")
+    assert member.is_active
+
+
+@pytest.mark.django_db
+def test_explain_search_tells_how_a_query_was_read_ranked_and_run(embedder, photo_of):
+    photo = photo_of("cat", tags=["cat"])
+    found = json.loads(run("explain_search", "cat july 2019", "--json")[0])
+    assert found["query"]["meaning"] == "cat date:2019-07"
+    assert found["query"]["filters"][0]["as_words"] == 'cat "july 2019"'
+    assert found["ranking"]["words"] == "(('cat'))"
+    assert found["ranking"]["distances"] == "exact"
+    assert {"reading", "filters", "estimate", "ranking", "reasons"} <= set(found["milliseconds"])
+    assert [row["photo"] for row in found["candidates"]] == [photo.pk]
+    assert any("Execution Time" in line for line in found["plan"])
+    out, _ = run("explain_search", "cat july 2019")
+    assert "understood as  cat date:2019-07" in out
+    assert "words    1  meaning    1" in out
+    by_date = json.loads(run("explain_search", "2019", "--json")[0])
+    assert (by_date["ranking"], by_date["plan"], by_date["total"]) == (None, [], 1)
 
 
 @pytest.mark.django_db

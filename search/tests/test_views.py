@@ -54,7 +54,7 @@ def test_hits_say_why(client, member, no_embedder):
     add_text(photo, "Dr. <b>Krause</b> receipt")
     index_photos([photo.pk])
     html = page(client, "receipt")
-    assert f'href="/photo/{photo.pk}"' in html
+    assert f'href="/photo/{photo.pk}?q=receipt"' in html
     assert "<mark>receipt</mark>" in html
     assert "&lt;b&gt;Krause" in html
     assert 'chip small matched">receipt' in html

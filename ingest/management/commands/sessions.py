@@ -10,7 +10,7 @@ from ingest import sessions, tasks
 from ingest.console import print_json
 from ingest.models import ScanSession
 from ingest.retrying import By
-from ingest.session_progress import SessionState, open_sessions, states_of
+from ingest.session_progress import SessionState, open_sessions, shown, states_of
 from ingest.sessions import PRIORITIES, SessionRefused
 
 SHOWN = 20
@@ -48,7 +48,7 @@ class Command(BaseCommand):
         if options["action"] == "list":
             self._tell(self._listed(only_open=options["open"]), options)
             return
-        session = ScanSession.objects.select_related("root").filter(pk=options["id"]).first()
+        session = shown().filter(pk=options["id"]).first()
         if session is None:
             raise CommandError(f"There is no session {options['id']}: see `sessions list`.")
         try:
@@ -61,7 +61,7 @@ class Command(BaseCommand):
     def _listed(self, *, only_open: bool) -> list[SessionState]:
         if only_open:
             return open_sessions(most=SHOWN)
-        return states_of(ScanSession.objects.select_related("root").order_by("-pk")[:SHOWN])
+        return states_of(shown().order_by("-pk")[:SHOWN])
 
     def _act(self, session: ScanSession, options: dict[str, Any]) -> ScanSession:
         by = By.command()
