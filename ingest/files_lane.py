@@ -104,7 +104,7 @@ class FilesLane:
             futures[found.source.photo_id] = pool.submit(preprocess, found)
         results = {pk: _result(future) for pk, future in futures.items()}
         enter(self._worker, reads, results)
-        counting.fold()
+        counting.fold_now_and_then()
         self._on_progress()
         return len(reads)
 

@@ -161,7 +161,7 @@ class ModelsLane:
             waiting.update(photo_ids)
         ready = [pk for pk in batch.items if pk not in batch.lost | waiting]
         ledger.finish(self._worker, ready)
-        counting.fold()
+        counting.fold_now_and_then()
         batch.release()
         return len(ready)
 

@@ -61,6 +61,9 @@ DEFAULT_EXCLUDED_FOLDERS = (
 )
 """Folder names never walked into: what NAS systems, desktops and file systems keep for themselves."""
 
+#: What speaks for somebody besides the face.
+PEOPLE_PRIORS = ("time", "company", "place", "folder")
+
 
 @dataclass(frozen=True, slots=True)
 class Environment:
@@ -94,6 +97,8 @@ class Environment:
     face_model: str
     face_model_dir: Path | None
     face_min_size: int
+    people_naming: bool
+    people_priors: tuple[str, ...]
     descriptions: bool
     description_model: str
     description_model_dir: Path | None
@@ -242,10 +247,23 @@ def _engines(reader: VariableReader) -> dict[str, Any]:
         "face_model": reader.raw("FACE_MODEL") or "buffalo_l",
         "face_model_dir": reader.optional_path("FACE_MODEL_DIR"),
         "face_min_size": reader.integer("FACE_MIN_SIZE", 24, 0, 1000),
+        "people_naming": reader.boolean("PEOPLE_NAMING", default=True),
+        "people_priors": _people_priors(reader),
         "descriptions": reader.boolean("DESCRIPTIONS", default=False),
         "description_model": reader.raw("DESCRIPTION_MODEL") or "HuggingFaceTB/SmolVLM-500M-Instruct",
         "description_model_dir": reader.optional_path("DESCRIPTION_MODEL_DIR"),
     }
+
+
+def _people_priors(reader: VariableReader) -> tuple[str, ...]:
+    kinds = reader.words("PEOPLE_PRIORS", PEOPLE_PRIORS)
+    unknown = [kind for kind in kinds if kind not in PEOPLE_PRIORS]
+    if kinds == ("none",):
+        return ()
+    if unknown:
+        allowed = f"{', '.join(unknown)} is not known; there are {', '.join(PEOPLE_PRIORS)}, or none"
+        reader.refuse("PEOPLE_PRIORS", ",".join(kinds), allowed)
+    return tuple(dict.fromkeys(kinds))
 
 
 def _tag_list(reader: VariableReader) -> str:

@@ -201,6 +201,11 @@ def _comment(exif: Mapping[str, object]) -> bytes | str:
     return value if isinstance(value, bytes | str) else ""
 
 
+def orientation_of(data: bytes, extension: str) -> int:
+    """How the stored rows of a file are turned to be seen, as in EXIF (1..8); 1 when nothing says so."""
+    return _orientation(read_embedded(data, extension).exif)
+
+
 def _orientation(exif: Mapping[str, object]) -> int:
     value = exif.get("Orientation")
     return value if isinstance(value, int) and 1 <= value <= 8 else 1
