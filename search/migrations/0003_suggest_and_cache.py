@@ -26,7 +26,6 @@ WATCHED = {
     'library_favourite': (),
     'library_photocolour': (),
     'library_photoembedding': (),
-    'library_cropembedding': (),
     'library_embeddingspace': ('status',),
     'people_person': (),
     'people_face': (),
