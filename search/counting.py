@@ -1,7 +1,7 @@
 """How many photos have which property: the numbers beside the filters.
 
 Counted is the set that can be paged through: without free text all photos the query finds, with free text
-the ranked hits, at most ``hybrid.WINDOW``. A facet whose values are alternatives is counted as if nothing of
+the ranked hits, at most ``ranking.WINDOW``. A facet whose values are alternatives is counted as if nothing of
 it were chosen, so that the other values show what choosing them would bring; where every choice narrows
 (``has:``, ``is:``, people who must all be there), the numbers are those of the present results.
 
