@@ -176,6 +176,7 @@ def fragments(going: Any, rounds: int) -> dict[str, dict[str, float]]:
         "session, a year's folders": reverse("ingest:session", args=[going.pk]) + f"?in={year.pk}",
         "list of sessions": reverse("ingest:sessions"),
         "progress strip": reverse("ingest:progress"),
+        "status page as a whole": reverse("ingest:status"),
     }
 
     def ask(address: str) -> None:

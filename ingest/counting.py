@@ -7,6 +7,7 @@ written or wants to read does it, one at a time. So nothing is lost or counted t
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Iterable
 from datetime import datetime, timedelta
@@ -15,10 +16,14 @@ from django.db import connection, transaction
 from django.db.models import Q, QuerySet, Sum
 from django.utils import timezone
 
+from ingest import step_counts
 from ingest.models import Pace, PhotoCount, ScanSession
 from library.models import Photo
 
 _FOLD_LOCK = 0x4E1A_0002
+#: A worker adds up no more often; pages do it themselves before they read.
+FOLD_SECONDS = 1.0
+_folded_at = 0.0
 #: What the moving average looks back on.
 PACE_WINDOW = timedelta(seconds=60)
 #: Written down in pieces of this length.
@@ -107,6 +112,15 @@ def fold() -> None:
     """
     with connection.cursor() as cursor:
         cursor.execute(_FOLD)
+
+
+def fold_now_and_then() -> None:
+    """For workers, after each batch: often enough that little is left to add up, here and in the ledger."""
+    global _folded_at
+    if time.monotonic() - _folded_at >= FOLD_SECONDS:
+        _folded_at = time.monotonic()
+        fold()
+        step_counts.fold()
 
 
 def forget_old_paces() -> None:

@@ -30,7 +30,7 @@ def owners_only(view: View[Arguments]) -> View[Arguments]:
     """403 for everybody else: the page names files and machines, and what it does costs hours of work."""
 
     @wraps(view)
-    def guarded(request: HttpRequest, *args: Arguments.args, **kwargs: Arguments.kwargs) -> HttpResponse:
+    def guarded(request: HttpRequest, /, *args: Arguments.args, **kwargs: Arguments.kwargs) -> HttpResponse:
         if not getattr(request.user, "is_superuser", False):
             raise PermissionDenied
         return view(request, *args, **kwargs)

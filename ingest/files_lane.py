@@ -27,6 +27,7 @@ from ingest.steps.preprocessing import (
     read,
 )
 from library.actions.times import borrow_offsets, reapply_corrections
+from library.colours import store_colours
 from library.duplicates import regroup
 from library.models import Photo
 from photos_project.logging import get_logger
@@ -103,7 +104,7 @@ class FilesLane:
             futures[found.source.photo_id] = pool.submit(preprocess, found)
         results = {pk: _result(future) for pk, future in futures.items()}
         enter(self._worker, reads, results)
-        counting.fold()
+        counting.fold_now_and_then()
         self._on_progress()
         return len(reads)
 
@@ -155,11 +156,13 @@ def enter(worker: Worker, reads: Sequence[ReadFile], results: Mapping[int, Prepr
             entry.note_places(photo, found)
             entry.next_states[photo.pk] = _enter_one(photo, found, result, outcome)
     foreign.enter_people(results, list(outcome.results))
+    foreign.enter_places(results, list(outcome.results))
     foreign.enter_albums(entered)
     done = [(pk, found) for pk, found in entered if pk in outcome.results and pk == found.source.photo_id]
     foreign.enter_videos(results, done)
     borrow_offsets(photo_ids=list(outcome.results))
     reapply_corrections(photo_ids=list(outcome.results))
+    store_colours(photo_ids=list(outcome.results))
     identities.record_versions(counted)
     ledger.enter(outcome, held)
     ledger.move(held.values(), entry.next_states, outcome=outcome)

@@ -259,6 +259,33 @@ class StepRun(models.Model):
         return f"{self.step} of photo {self.photo_id}: {self.status}"
 
 
+class StepCount(models.Model):
+    """How many entries of the ledger stand so now, and their time; ``ingest.step_counts`` alone writes it."""
+
+    step = models.CharField(max_length=16, choices=StepRun.Step)
+    status = models.CharField(max_length=8, choices=StepRun.Status)
+    runs = models.BigIntegerField()
+    milliseconds = models.BigIntegerField()
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=("step", "status"), name="step_count_unique"),)
+
+    def __str__(self) -> str:
+        return f"{self.step}: {self.runs} {self.status}"
+
+
+class StepCountChange(models.Model):
+    """Entries of the ledger came or went; written by a trigger, waits to be added to ``StepCount``."""
+
+    step = models.CharField(max_length=16)
+    status = models.CharField(max_length=8)
+    runs = models.BigIntegerField()
+    milliseconds = models.BigIntegerField()
+
+    def __str__(self) -> str:
+        return f"{self.step}: {self.runs:+} {self.status}"
+
+
 class StepTally(models.Model):
     """How often a step ended how with an engine, counted while it happens: reading the ledger takes seconds.
 

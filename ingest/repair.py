@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from ingest import counting
+from ingest import counting, step_counts
 from ingest.ledger import retry
 from ingest.models import StepRun
 from library.models import Photo
@@ -29,7 +29,7 @@ def reopen_without_renditions() -> int:
 def recount() -> int:
     """Correct what is kept about photos beside their rows; returns how many counts and photos were wrong."""
     finished = Photo.objects.filter(state__in=Photo.FINAL_STATES).exclude(scan=0)
-    return finished.update(scan=0) + counting.recount()
+    return finished.update(scan=0) + counting.recount() + step_counts.recount()
 
 
 def _is_whole(path: Path) -> bool:

@@ -16,7 +16,7 @@ from ingest.session_progress import Counts, SessionState, folders_in, shown, sta
 FOLDERS_SHOWN = 8
 LOOK_SECONDS = 0.5
 LINE_SECONDS = 15.0
-_FORM = "{desc} {percentage:3.0f} %|{bar:24}|{postfix}"
+_FORM = "{desc} {percentage:3.0f} %|{bar:24}| {elapsed}{postfix}"
 
 
 class SessionBars:
@@ -25,6 +25,7 @@ class SessionBars:
     def __init__(self, sessions: Sequence[ScanSession]) -> None:
         self._ids = [session.pk for session in sessions]
         self._bars: list[tqdm[Any]] = []
+        self._folders: set[int] = set()
         self._shown_at = 0.0
         self._line_at = 0.0
 
@@ -46,19 +47,32 @@ class SessionBars:
         self._shown_at = time.monotonic()
         states = states_of(shown().filter(pk__in=self._ids).order_by("pk"))
         if sys.stderr.isatty():
-            self._draw([line for state in states for line in _lines(state)])
+            self._draw([line for state in states for line in self._lines(state)])
         elif now or time.monotonic() >= self._line_at:
             self._line_at = time.monotonic() + LINE_SECONDS
             for state in states:
                 print(f"{state.title}: {state.counts.percent} %, {_words(state)}", file=sys.stderr)  # noqa: T201
         return states
 
+    def _lines(self, state: SessionState) -> list[tuple[str, int, str]]:
+        """The session, and its folders under way; those that were shown stay while there is room."""
+        lines = [(state.title, state.counts.percent if state.counts.photos else 0, _words(state))]
+        rows = folders_in(state.top)[0] if state.top is not None else []
+        busy = [row for row in rows if row.counts.left and row.counts.percent][:FOLDERS_SHOWN]
+        self._folders.update(row.folder.pk for row in busy)
+        kept = [row for row in rows if row.folder.pk in self._folders]
+        shown = kept if len(kept) <= FOLDERS_SHOWN else busy
+        return lines + [(f"  {row.folder.name}", row.counts.percent, _numbers(row.counts)) for row in shown]
+
     def _draw(self, lines: list[tuple[str, int, str]]) -> None:
         while len(self._bars) < len(lines):
             position = len(self._bars)
             self._bars.append(tqdm(total=100, position=position, leave=True, bar_format=_FORM))
-        blank = [("", 0, "")] * (len(self._bars) - len(lines))
-        for bar, (title, percent, words) in zip(self._bars, [*lines, *blank], strict=True):
+        while len(self._bars) > len(lines):
+            bar = self._bars.pop()
+            bar.leave = False
+            bar.close()
+        for bar, (title, percent, words) in zip(self._bars, lines, strict=True):
             bar.n = percent
             bar.set_description_str(f"{_short(title):32}", refresh=False)
             bar.set_postfix_str(words, refresh=True)
@@ -71,15 +85,6 @@ def follow(bars: SessionBars, *, should_stop: Callable[[], bool]) -> None:
         if not any(state.moving for state in states):
             return
         time.sleep(LOOK_SECONDS)
-
-
-def _lines(state: SessionState) -> list[tuple[str, int, str]]:
-    lines = [(state.title, state.counts.percent if state.counts.photos else 0, _words(state))]
-    if state.top is not None:
-        rows, _ = folders_in(state.top)
-        busy = [row for row in rows if row.counts.left and row.counts.percent][:FOLDERS_SHOWN]
-        lines += [(f"  {row.folder.name}", row.counts.percent, _numbers(row.counts)) for row in busy]
-    return lines
 
 
 def _words(state: SessionState) -> str:

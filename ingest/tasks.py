@@ -32,6 +32,8 @@ NIGHTLY_MARGIN_SECONDS = 120
 SLICE = "ingest.tasks.run_slice"
 WALK = "ingest.tasks.walk_sessions"
 _last_stale_check = 0.0
+#: The newest single face of each space when this process grouped last: without a newer one nothing is to do.
+_grouped_up_to: dict[int, int | None] = {}
 
 
 def run_slice(lane: Lane) -> int:
@@ -140,7 +142,53 @@ def ensure_schedules() -> None:
                 "cluster": lane,
             },
         )
-    _ensure_nightly_scan()
+    Schedule.objects.update_or_create(
+        name="settle answers",
+        defaults={
+            "func": "ingest.tasks.settle_answers",
+            "schedule_type": Schedule.MINUTES,
+            "minutes": 1,
+            "repeats": -1,
+            "cluster": "files",
+        },
+    )
+    _ensure_nightly("nightly scan", "ingest.tasks.nightly_scan")
+    _ensure_nightly("nightly people", "ingest.tasks.nightly_people")
+
+
+def settle_answers() -> int:
+    """Learn from answers about faces that no page learnt from, and group new unknown faces.
+
+    Returns how many faces got a name because of it.
+    """
+    from people.actions.cluster import cluster_recent, newest_single
+    from people.actions.nightly import face_spaces
+    from people.actions.settle import left_unsettled, settle
+
+    should_stop = _deadline(settings.SLICE_SECONDS)
+    named = 0
+    for event in left_unsettled().iterator():
+        if should_stop():
+            return named
+        named += settle(event)
+    for space in face_spaces():
+        newest = newest_single(space)
+        if newest != _grouped_up_to.get(space.pk):
+            cluster_recent(space=space)
+            _grouped_up_to[space.pk] = newest_single(space)
+    return named
+
+
+def nightly_people() -> dict[str, int]:
+    """Learn thresholds, look at all open faces again, and group the unknown ones anew."""
+    from people.actions.nightly import as_data, cluster_everything, recompute
+
+    should_stop = _deadline(Conf.TIMEOUT - NIGHTLY_MARGIN_SECONDS)
+    done = as_data(recompute(should_stop=should_stop))
+    groups = cluster_everything(should_stop=should_stop)
+    done["groups"] = sum(run.kept + run.new for run in groups.values())
+    logger.info("people.nightly", **done)
+    return done
 
 
 def nightly_scan() -> list[str]:
@@ -157,8 +205,7 @@ def nightly_scan() -> list[str]:
     return [f"{session.root}: {session.status}" for session in scans]
 
 
-def _ensure_nightly_scan() -> None:
-    name = "nightly scan"
+def _ensure_nightly(name: str, func: str) -> None:
     if settings.NIGHTLY_SCAN_HOUR < 0:
         Schedule.objects.filter(name=name).delete()
         return
@@ -167,7 +214,7 @@ def _ensure_nightly_scan() -> None:
     Schedule.objects.update_or_create(
         name=name,
         defaults={
-            "func": "ingest.tasks.nightly_scan",
+            "func": func,
             "schedule_type": Schedule.DAILY,
             "next_run": at if at > now else at + timedelta(days=1),
             "repeats": -1,

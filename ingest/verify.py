@@ -13,8 +13,7 @@ from typing import Any
 
 from django.db import connection, transaction
 
-from ingest import leases
-from ingest.counting import DISAGREEMENTS
+from ingest import counting, leases, step_counts
 from ingest.models import StepRun
 from ingest.pipeline import steps
 from ingest.verify_files import (
@@ -225,6 +224,28 @@ _CHECKS = (
         """,
     ),
     _Check(
+        "kept_counts_differ",
+        "Counts that are kept, of photos, folders of sessions or the ledger, are not what counting gives.",
+        READ_AGAIN,
+        f"""
+        SELECT format('%%s of %%s: %%s kept, %%s there', state,
+            CASE folder WHEN 0 THEN 'all photos' ELSE 'folder ' || folder END, kept, wanted)
+        FROM ({counting.DISAGREEMENTS}) wrong
+        UNION ALL
+        SELECT format('%%s entries of %%s: %%s kept, %%s there', status, step, kept, wanted)
+        FROM ({step_counts.DISAGREEMENTS}) wrong
+        """,  # noqa: S608 - our own words
+    ),
+    _Check(
+        "finished_but_waiting",
+        "Photos are finished and still wait for a session.",
+        READ_AGAIN,
+        """
+        SELECT format('photo %%s: session %%s', id, scan) FROM library_photo
+        WHERE state IN ('completed', 'partial', 'failed') AND scan <> 0
+        """,
+    ),
+    _Check(
         "faces_against_labels",
         "Faces are other people's than their labels say.",
         "manage.py people repair",
@@ -242,25 +263,6 @@ _CHECKS = (
         JOIN people_person person ON person.id = face.person_id
         JOIN library_photo photo ON photo.id = face.photo_id
         WHERE (photo.taken_local AT TIME ZONE 'UTC')::date < person.birth_date
-        """,
-    ),
-    _Check(
-        "kept_counts_differ",
-        "Counts that are kept, of all photos or of a folder of a session, are not what counting gives.",
-        READ_AGAIN,
-        f"""
-        SELECT format('%%s of %%s: %%s kept, %%s there', state,
-            CASE folder WHEN 0 THEN 'all photos' ELSE 'folder ' || folder END, kept, wanted)
-        FROM ({DISAGREEMENTS}) wrong
-        """,  # noqa: S608 - our own words
-    ),
-    _Check(
-        "finished_but_waiting",
-        "Photos are finished and still wait for a session.",
-        READ_AGAIN,
-        """
-        SELECT format('photo %%s: session %%s', id, scan) FROM library_photo
-        WHERE state IN ('completed', 'partial', 'failed') AND scan <> 0
         """,
     ),
     _Check(

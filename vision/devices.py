@@ -178,5 +178,5 @@ def require_device(session: Any, config: EngineConfig) -> None:
 def _no_cuda(why: str) -> EngineUnavailable:
     return EngineUnavailable(
         f"DEVICE=cuda is set, but {why}.",
-        "Set DEVICE=auto or DEVICE=cpu, or replace onnxruntime by onnxruntime-gpu (never install both).",
+        "Set DEVICE=auto or DEVICE=cpu, or run `make engines EXTRAS=onnxruntime-gpu`.",
     )

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from django.db import connection, connections, transaction
 
-from ingest import counting, repair
-from ingest.models import PhotoCount, PhotoCountChange, ScanSession, SessionFolder
+from ingest import counting, repair, step_counts
+from ingest.models import PhotoCount, PhotoCountChange, ScanSession, SessionFolder, StepCount, StepRun
 from ingest.session_progress import states_of
 from ingest.tests.engines import Engines
 from ingest.tests.pictures import Album
@@ -26,7 +26,9 @@ State = Photo.State
 def disagreements() -> list[Any]:
     with connection.cursor() as cursor:
         cursor.execute(counting.DISAGREEMENTS)
-        return list(cursor.fetchall())
+        found = cursor.fetchall()
+        cursor.execute(step_counts.DISAGREEMENTS)
+        return [*found, *cursor.fetchall()]
 
 
 def folders(root: Root) -> list[int]:
@@ -93,6 +95,28 @@ def test_random_writes_never_lead_the_counts_astray() -> None:
             assert disagreements() == []
 
 
+def test_the_ledger_is_counted_whoever_writes_and_however() -> None:
+    photos = Photo.objects.bulk_create([Photo() for _ in range(3)])
+    rows = [StepRun(photo=photo, step="ocr", status="done", milliseconds=10) for photo in photos]
+    StepRun.objects.bulk_create(rows)
+    again = [StepRun(photo=photos[0], step="ocr", status="failed", milliseconds=7)]
+    again.append(StepRun(photo=photos[0], step="hash", status="done", milliseconds=1))
+    StepRun.objects.bulk_create(
+        again,
+        update_conflicts=True,
+        unique_fields=["photo", "step"],
+        update_fields=["status", "milliseconds"],
+    )
+    photos[2].delete()
+    assert disagreements() == []
+    step_counts.fold()
+    assert disagreements() == []
+    assert step_counts.by_step() == {
+        "ocr": {"done": (1, 10), "failed": (1, 7)},
+        "hash": {"done": (1, 1)},
+    }
+
+
 def test_a_library_that_is_processed_retried_and_changed_agrees(album: Album, engines: Engines) -> None:
     for seed in range(4):
         album.put(f"a/{seed % 2}/{seed}.jpg", seed)
@@ -112,13 +136,20 @@ def test_a_library_that_is_processed_retried_and_changed_agrees(album: Album, en
 
 def test_wrong_counts_are_found_told_and_corrected() -> None:
     top, *_ = folders(make_root())
-    Photo.objects.create(scan_folder=top)
+    photo = Photo.objects.create(scan_folder=top)
+    StepRun.objects.create(photo=photo, step="ocr", status="pending")
     counting.fold()
+    step_counts.fold()
     PhotoCount.objects.filter(folder=top).update(photos=7)
+    StepCount.objects.update(runs=5)
     (finding,) = [found for found in verify(decode=False).findings if found.check == "kept_counts_differ"]
-    assert finding.examples == [f"pending of folder {top}: 7 kept, 1 there"]
-    assert repair.recount() == 1
+    assert finding.examples == [
+        f"pending of folder {top}: 7 kept, 1 there",
+        "pending entries of ocr: 5 kept, 1 there",
+    ]
+    assert repair.recount() == 2
     assert counted(top) == {"pending": 1}
+    assert step_counts.by_step() == {"ocr": {"pending": (1, 0)}}
     assert repair.recount() == 0
 
 

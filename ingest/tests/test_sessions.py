@@ -16,7 +16,7 @@ from django.core.management.base import CommandError
 from django.db import connections
 from django_q.models import OrmQ
 
-from ingest import roots, sessions, tasks
+from ingest import counting, roots, sessions, tasks
 from ingest.leases import Hands, Worker
 from ingest.models import ScanSession, SessionFolder, StepRun
 from ingest.retrying import By, retry_runs
@@ -61,6 +61,7 @@ def figures(session: ScanSession) -> tuple[int, int, int, int]:
 
 
 def rows(session: ScanSession, path: bytes = b"") -> dict[str, tuple[int, int, int, int]]:
+    counting.fold()
     folder = SessionFolder.objects.get(session=session, path=path)
     found, _ = folders_in(folder)
     return {

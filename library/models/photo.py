@@ -4,8 +4,15 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from django.contrib.postgres.indexes import GinIndex, OpClass
 from django.db import models
 from django.db.models import F, Q
+from django.db.models.functions import Cast, Lower
+
+from library.models.place import Place
+
+LOWER_KEYWORDS = Cast(Lower(Cast("keywords", models.TextField())), models.JSONField())
+"""Keywords for comparing; the index has them so."""
 
 
 class PhotoQuerySet(models.QuerySet["Photo"]):
@@ -120,6 +127,7 @@ class Photo(models.Model):
     latitude = models.FloatField(null=True)
     longitude = models.FloatField(null=True)
     altitude = models.FloatField(null=True, help_text="Metres above sea level.")
+    place = models.ForeignKey(Place, on_delete=models.SET_NULL, null=True, related_name="photos")
     camera_make = models.CharField(max_length=100, blank=True)
     camera_model = models.CharField(max_length=100, blank=True)
     lens = models.CharField(max_length=200, blank=True)
@@ -213,6 +221,10 @@ class Photo(models.Model):
                 fields=("camera_make", "camera_model", "taken_local"),
                 condition=~Q(camera_model=""),
                 name="photo_by_camera",
+            ),
+            GinIndex(OpClass(LOWER_KEYWORDS, name="jsonb_path_ops"), name="photo_keywords"),
+            models.Index(
+                fields=("latitude", "longitude"), condition=Q(latitude__isnull=False), name="photo_position"
             ),
             models.Index(
                 fields=("id",), condition=Q(state="failed", lost_leases__gte=3), name="photo_set_aside"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.conf import settings
 from django.db import models
+from django.db.models import Q
 
 from people.models.person import Person
 
@@ -54,9 +55,15 @@ class PeopleEvent(models.Model):
     undone_by = models.OneToOneField(
         "self", on_delete=models.SET_NULL, null=True, related_name="undoes", help_text="The undoing event."
     )
+    settled = models.PositiveIntegerField(
+        null=True, help_text="Faces that got a name because of it; empty: nothing was learnt from it yet."
+    )
 
     class Meta:
-        indexes = (models.Index(fields=("-at", "-id"), name="people_event_latest"),)
+        indexes = (
+            models.Index(fields=("-at", "-id"), name="people_event_latest"),
+            models.Index(fields=("id",), condition=Q(settled__isnull=True), name="people_event_unsettled"),
+        )
         ordering = ("-at", "-pk")
 
     def __str__(self) -> str:

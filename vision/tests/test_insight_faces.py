@@ -209,6 +209,11 @@ def test_a_changed_download_is_refused(tmp_path: Path) -> None:
         engine(pack).analyze([noise(64, 64)])
 
 
+@pytest.mark.parametrize(("count", "sizes"), [(0, []), (3, [1, 1, 1]), (22, [16, 4, 1, 1])])
+def test_faces_come_in_batches_of_few_sizes(count: int, sizes: list[int]) -> None:
+    assert insight_faces.batches(count) == sizes
+
+
 def test_a_picture_the_models_fail_on_is_named(faces: InsightFaces, monkeypatch: pytest.MonkeyPatch) -> None:
     def stop(*args: object) -> None:
         raise RuntimeError("no")
