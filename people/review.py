@@ -12,8 +12,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
-from django.db.models import Avg, Case, Count, Exists, F, Max, OuterRef, Q, QuerySet, When
-from django.db.models.functions import Abs
+from django.db.models import (
+    Avg,
+    Case,
+    Count,
+    Exists,
+    F,
+    FilteredRelation,
+    Max,
+    OuterRef,
+    Q,
+    QuerySet,
+    When,
+    Window,
+)
+from django.db.models.functions import Abs, RowNumber
 
 from library.access import hidden_roots
 from people.access import faces_for, people_for
@@ -175,7 +188,13 @@ def _faces_of(
     clusters = {group.cluster_id for group in groups if group.cluster_id is not None}
     singles = {group.face_id for group in groups if group.face_id is not None}
     wanted = _unknown(user).filter(Q(cluster__in=clusters) | Q(pk__in=singles))
-    rows = list(wanted.order_by("-quality", "pk").values_list("pk", "cluster"))
+    # A group may have thousands of faces: the best of each suggestion in it are enough.
+    best_first = (F("quality").desc(), F("pk").asc())
+    wanted = wanted.annotate(
+        first=FilteredRelation("suggestions", condition=Q(suggestions__rank=1)),
+        place=Window(RowNumber(), partition_by=[F("cluster"), F("first__person")], order_by=best_first),
+    ).filter(Q(place__lte=MOST_FACES) | Q(cluster__isnull=True))
+    rows = list(wanted.order_by(*best_first).values_list("pk", "cluster"))
     asked = _askable().filter(face__in=[pk for pk, _ in rows], person__in=people_for(user))
     best = {suggestion.face_id: suggestion for suggestion in asked}
     faces: dict[_Key, list[tuple[int, Suggestion | None]]] = defaultdict(list)
