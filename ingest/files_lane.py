@@ -11,25 +11,25 @@ from django.conf import settings
 from django.db import DataError, transaction
 from django.utils import timezone
 
-from ingest import foreign, identities, leases, ledger
+from ingest import counting, foreign, identities, leases, ledger
 from ingest.leases import Worker
 from ingest.ledger import StepOutcome
 from ingest.leftovers import remove_abandoned
 from ingest.models import StepRun
 from ingest.runner import never
+from ingest.sources import sources
 from ingest.steps.preprocessing import (
     Preprocessed,
     ReadFile,
     RenditionsNotWritten,
-    Source,
     engine_id,
     preprocess,
     read,
 )
 from library.actions.times import borrow_offsets, reapply_corrections
+from library.colours import store_colours
 from library.duplicates import regroup
-from library.models import Photo, PhotoFile, RootViewer
-from library.storage import original_path
+from library.models import Photo
 from photos_project.logging import get_logger
 from search.indexing import index_photos
 
@@ -87,7 +87,7 @@ class FilesLane:
         if not ids:
             return None
         ledger.begin(ids)
-        return _Batch(ids, [pool.submit(read, source) for source in _sources(ids)])
+        return _Batch(ids, [pool.submit(read, source) for source in sources(ids)])
 
     def _run_batch(self, batch: _Batch, pool: ThreadPoolExecutor) -> int:
         self._hands.keep()
@@ -104,6 +104,7 @@ class FilesLane:
             futures[found.source.photo_id] = pool.submit(preprocess, found)
         results = {pk: _result(future) for pk, future in futures.items()}
         enter(self._worker, reads, results)
+        counting.fold_now_and_then()
         self._on_progress()
         return len(reads)
 
@@ -116,21 +117,6 @@ def _result(future: Future[Preprocessed]) -> Preprocessed:
         raise
     except Exception as error:  # noqa: BLE001 - decoders raise anything; it is recorded with the photo
         return Preprocessed({}, f"{type(error).__name__}: {error}", 0)
-
-
-def _sources(ids: Sequence[int]) -> list[Source]:
-    """The files of each photo. What lies beside files of closed roots must not tell on open ones."""
-    files: dict[int, list[tuple[int, bytes]]] = {pk: [] for pk in ids}
-    beside: dict[int, list[tuple[bool, bytes]]] = {pk: [] for pk in ids}
-    closed = set(RootViewer.objects.values_list("root", flat=True))
-    for file in PhotoFile.objects.present().filter(photo_id__in=ids).select_related("root").order_by("pk"):
-        path = original_path(file)
-        files[file.photo_id].append((file.pk, path))
-        beside[file.photo_id].append((file.root_id in closed, path))
-    for found in beside.values():
-        if not all(is_closed for is_closed, _ in found):
-            found[:] = [(is_closed, path) for is_closed, path in found if not is_closed]
-    return [Source(pk, files[pk], [path for _, path in beside[pk]]) for pk in files]
 
 
 def _owners(reads: Sequence[ReadFile]) -> dict[str, int]:
@@ -167,17 +153,21 @@ def enter(worker: Worker, reads: Sequence[ReadFile], results: Mapping[int, Prepr
             outcome.milliseconds[photo.pk] = result.milliseconds
             if photo.sha256 and photo.sha256 != found.sha256:
                 entry.regrouped.add(photo.pk)
+            entry.note_places(photo, found)
             entry.next_states[photo.pk] = _enter_one(photo, found, result, outcome)
     foreign.enter_people(results, list(outcome.results))
+    foreign.enter_places(results, list(outcome.results))
     foreign.enter_albums(entered)
     done = [(pk, found) for pk, found in entered if pk in outcome.results and pk == found.source.photo_id]
     foreign.enter_videos(results, done)
     borrow_offsets(photo_ids=list(outcome.results))
     reapply_corrections(photo_ids=list(outcome.results))
+    store_colours(photo_ids=list(outcome.results))
     identities.record_versions(counted)
     ledger.enter(outcome, held)
     ledger.move(held.values(), entry.next_states, outcome=outcome)
     Photo.objects.filter(pk__in=held).update(lease_until=None, leased_by="")
+    entry.hear_again()
     if entry.regrouped:
         regroup(photo_ids=entry.regrouped)
     index_photos({*outcome.results, *entry.regrouped})

@@ -1,4 +1,4 @@
-"""What other programs said about photos, entered with them: people, albums, videos."""
+"""What other programs said about photos, entered with them: people, places, albums, videos."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping, Sequence
 
 from ingest.steps.preprocessing import Preprocessed, ReadFile
+from library.actions.places import set_places
 from library.models import Album, Photo, PhotoFile, VideoPart
 from people.actions.names import import_names
 
@@ -13,6 +14,11 @@ from people.actions.names import import_names
 def enter_people(results: Mapping[int, Preprocessed], done: Sequence[int]) -> None:
     """The names of the photos that were read."""
     import_names(named={pk: results[pk].people for pk in done})
+
+
+def enter_places(results: Mapping[int, Preprocessed], done: Sequence[int]) -> None:
+    """The names of the places where the photos that were read were taken."""
+    set_places(names={pk: results[pk].place_names for pk in done})
 
 
 def enter_albums(found: Sequence[tuple[int, ReadFile]]) -> None:

@@ -15,6 +15,8 @@ from pathlib import Path
 
 FILE_VARIABLE = "HEIRLOOM_BEAT_FILE"
 EVERY_SECONDS = 5.0
+#: How long a cluster is given to end. The batch in hand is finished first; docker-compose.yml waits longer.
+STOP_SECONDS = 30.0
 
 
 def is_watched() -> bool:

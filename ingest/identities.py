@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from ingest.foreign import tells_more
 from ingest.models import StepRun
+from ingest.sources import hear_again, tell_otherwise, waits_to_be_heard
 from ingest.steps.preprocessing import ReadFile
 from library.models import (
     CropEmbedding,
@@ -39,9 +40,16 @@ class Entry:
 
     def __init__(self, held: dict[int, Photo]) -> None:
         self._held = held
+        self._files: dict[int, set[int]] = {pk: set() for pk in held}
+        for photo_id, file_id in (
+            PhotoFile.objects.present().filter(photo__in=held).values_list("photo", "pk")
+        ):
+            self._files[photo_id].add(file_id)
         self.next_states: dict[int, Photo.State] = {}
         #: Photos that got or lost a file, or another content.
         self.regrouped: set[int] = set()
+        #: Photos whose bytes are known, and of whose places one says more than was read.
+        self._to_hear: set[int] = set()
 
     def in_order(self, reads: Iterable[ReadFile]) -> list[ReadFile]:
         """Files that still hold what they held come first, then known contents, then new ones."""
@@ -65,10 +73,17 @@ class Entry:
         photo = self._held.get(found.source.photo_id)
         if photo is None or photo.state != Photo.State.PREPROCESSING or photo.pk in self.next_states:
             return None
-        if found.file_id is not None and not photo.files.present().filter(pk=found.file_id).exists():
+        if found.file_id is not None and found.file_id not in self._files[photo.pk]:
             self.next_states[photo.pk] = Photo.State.PENDING
             return None
+        if self._files[photo.pk] - {place.file_id for place in found.source.places}:
+            self._to_hear.add(photo.pk)
         return photo
+
+    def note_places(self, photo: Photo, found: ReadFile) -> None:
+        """Other workers may have given this photo a place while it was being read."""
+        if self._files[photo.pk] - {place.file_id for place in found.source.places}:
+            self._to_hear.add(photo.pk)
 
     def other_owner(self, photo: Photo, found: ReadFile) -> Photo | None:
         """The other photo that has this content, if there is one."""
@@ -79,33 +94,41 @@ class Entry:
     def hand_over(self, photo: Photo, found: ReadFile, owner: Photo) -> None:
         """These bytes are the owner's: so is the file."""
         logger.info("photo.same_bytes", photo=photo.pk, owner=owner.pk)
-        if owner.state in Photo.FILES_LANE_STATES and owner.pk not in self.next_states:
+        if self._may_have_changed(owner):
             self._split_unread(owner)
-        photo.files.filter(pk=found.file_id or 0).update(photo=owner)
+        self._move_file(found.file_id or 0, photo, owner)
         if owner.missing_since and owner.state == Photo.State.FAILED:
             Photo.objects.filter(pk=owner.pk).update(state=Photo.State.PENDING)
         Photo.objects.filter(pk=owner.pk).update(missing_since=None)
-        if tells_more(found, owner):
-            self._read_again(owner)
+        if tells_more(found, owner) or tell_otherwise([owner], {found.file_id or 0}):
+            self._to_hear.add(owner.pk)
         self.regrouped.add(owner.pk)
-        if photo.files.present().exists():
+        if self._files[photo.pk]:
             self.next_states[photo.pk] = Photo.State.PENDING
         else:
             self._leave_without_file(self._held.pop(photo.pk))
 
-    def _read_again(self, owner: Photo) -> None:
-        """Another copy has notes of another program beside it: they count for the photo."""
-        if owner.pk in self._held:
-            self.next_states[owner.pk] = Photo.State.PENDING
-        else:
-            seen = Photo.objects.filter(pk=owner.pk).exclude(state__in=Photo.FILES_LANE_STATES)
-            seen.update(state=Photo.State.PENDING)
+    def _move_file(self, file_id: int, photo: Photo, owner: Photo) -> None:
+        photo.files.filter(pk=file_id).update(photo=owner)
+        self._files[photo.pk].discard(file_id)
+        self._files.setdefault(owner.pk, set()).add(file_id)
+
+    def _may_have_changed(self, owner: Photo) -> bool:
+        """Whether it waits to be read because of its bytes, not only because of what its places say."""
+        if owner.state not in Photo.FILES_LANE_STATES or owner.pk in self.next_states:
+            return False
+        return not waits_to_be_heard(owner.pk)
+
+    def hear_again(self) -> None:
+        """Have photos read once more for what their places say. To be called when the books are written."""
+        hear_again(self._to_hear)
 
     def _split_unread(self, owner: Photo) -> None:
         """The owner waits to be read again: its files may hold anything, so each gets its own photo."""
         for file in owner.files.present():
-            file.photo = Photo.objects.create(priority=owner.priority)
+            file.photo = _another_for(owner)
             file.save(update_fields=["photo"])
+        self._files[owner.pk] = set()
         Photo.objects.filter(pk=owner.pk).update(state=Photo.State.PENDING)
         if owner.pk in self._held:
             self.next_states[owner.pk] = Photo.State.PENDING
@@ -119,11 +142,19 @@ class Entry:
         seen = photo.renditions_at is not None
         Photo.objects.filter(pk=photo.pk).update(
             state=Photo.State.PROCESSING_OBJECTS if seen else Photo.State.FAILED,
+            scan=photo.scan if seen else 0,
             error_message="" if seen else "No file of this photo is there any more.",
             missing_since=timezone.now(),
             lease_until=None,
             leased_by="",
         )
+
+
+def _another_for(photo: Photo) -> Photo:
+    """A photo for a file of this one that may hold other bytes; it waits where this one does."""
+    return Photo.objects.create(
+        priority=photo.priority, scan=photo.scan, scan_folder=photo.scan_folder if photo.scan else 0
+    )
 
 
 def record_versions(reads: Iterable[ReadFile]) -> None:
@@ -150,7 +181,7 @@ def forget_content(photo: Photo, *, kept_file: int | None) -> None:
     """
     others = photo.files.exclude(pk=kept_file or 0)
     for file in others.present():
-        file.photo = Photo.objects.create(priority=photo.priority)
+        file.photo = _another_for(photo)
         file.save(update_fields=["photo"])
     others.distrust()
     StepRun.objects.filter(photo=photo).exclude(step=StepRun.Step.PREPROCESSING).update(

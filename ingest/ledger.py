@@ -111,6 +111,7 @@ def enter(outcome: StepOutcome, held: Mapping[int, Photo]) -> None:
         if pk in held
     ]
     tallies.count(rows)
+    tallies.count_in_sessions(rows, {pk: photo.scan for pk, photo in held.items() if photo.scan})
     StepRun.objects.bulk_create(
         rows, update_conflicts=True, unique_fields=["photo", "step"], update_fields=_STEP_FIELDS
     )
@@ -140,8 +141,10 @@ def move(
         tell(photo.pk, photo.state, after, outcome)
     until = timezone.now() + timedelta(seconds=settings.LEASE_SECONDS)
     for state, ids in by_state.items():
+        # What is finished waits for no session: if it is opened again, it is not for that one.
+        finished = {"scan": 0} if state in states.FINAL else {}
         Photo.objects.filter(pk__in=ids).update(
-            state=state, lease_until=until, lost_leases=0, updated_at=timezone.now()
+            state=state, lease_until=until, lost_leases=0, updated_at=timezone.now(), **finished
         )
 
 

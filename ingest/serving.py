@@ -15,7 +15,7 @@ from pathlib import Path
 from django.conf import settings
 from django.core.management.base import CommandError
 
-from ingest.heartbeat import FILE_VARIABLE
+from ingest.heartbeat import FILE_VARIABLE, STOP_SECONDS
 from ingest.states import LANES, Lane
 from ingest.supervision import Watch, beat_file
 from ingest.tasks import forget_lost_slices
@@ -26,8 +26,6 @@ from vision.devices import worker_environment
 WSGI = "photos_project.wsgi:application"
 #: A log larger than this is put aside at the next start; one older log is kept.
 LARGEST_LOG_BYTES = 20_000_000
-#: The batch in hand is finished first; docker-compose.yml waits longer than that.
-STOP_SECONDS = 30.0
 
 
 def web_server() -> ChildSpec:

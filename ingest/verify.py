@@ -13,7 +13,7 @@ from typing import Any
 
 from django.db import connection, transaction
 
-from ingest import leases
+from ingest import counting, leases, step_counts
 from ingest.models import StepRun
 from ingest.pipeline import steps
 from ingest.verify_files import (
@@ -221,6 +221,28 @@ _CHECKS = (
         """
         SELECT format('photo %%s: %%s', id, leased_by) FROM library_photo
         WHERE leased_by = ANY(%(dead)s) OR lease_until < now() OR (lease_until IS NULL) <> (leased_by = '')
+        """,
+    ),
+    _Check(
+        "kept_counts_differ",
+        "Counts that are kept, of photos, folders of sessions or the ledger, are not what counting gives.",
+        READ_AGAIN,
+        f"""
+        SELECT format('%%s of %%s: %%s kept, %%s there', state,
+            CASE folder WHEN 0 THEN 'all photos' ELSE 'folder ' || folder END, kept, wanted)
+        FROM ({counting.DISAGREEMENTS}) wrong
+        UNION ALL
+        SELECT format('%%s entries of %%s: %%s kept, %%s there', status, step, kept, wanted)
+        FROM ({step_counts.DISAGREEMENTS}) wrong
+        """,  # noqa: S608 - our own words
+    ),
+    _Check(
+        "finished_but_waiting",
+        "Photos are finished and still wait for a session.",
+        READ_AGAIN,
+        """
+        SELECT format('photo %%s: session %%s', id, scan) FROM library_photo
+        WHERE state IN ('completed', 'partial', 'failed') AND scan <> 0
         """,
     ),
     _Check(

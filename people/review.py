@@ -33,7 +33,7 @@ from people.access import faces_for, people_for
 from people.models import Face, FaceLabel, Suggestion
 
 if TYPE_CHECKING:
-    from django.contrib.auth.models import AbstractBaseUser
+    from people.access import User
 
 #: Faces of one question; a bigger group is asked about again, with what was learnt.
 MOST_FACES: Final = 60
@@ -74,7 +74,7 @@ class _Group:
     probability: float | None
 
 
-def questions(user: AbstractBaseUser, limit: int = 20, *, person_id: int | None = None) -> list[Question]:
+def questions(user: User, limit: int = 20, *, person_id: int | None = None) -> list[Question]:
     """The next questions for this user, about faces and people they may see; always the same few queries.
 
     ``person_id``: only whether faces are this person.
@@ -86,7 +86,7 @@ def questions(user: AbstractBaseUser, limit: int = 20, *, person_id: int | None 
     return _questions(user, groups)
 
 
-def open_counts(user: AbstractBaseUser) -> dict[str, int]:
+def open_counts(user: User) -> dict[str, int]:
     """How many visible faces are ``suggested`` to be somebody, ``grouped`` without a name, or ``single``."""
     unknown = _unknown(user)
     asked = Q(suggestions__rank=1)
@@ -98,17 +98,17 @@ def open_counts(user: AbstractBaseUser) -> dict[str, int]:
     return dict(counted)
 
 
-def single_faces(user: AbstractBaseUser) -> QuerySet[Face]:
+def single_faces(user: User) -> QuerySet[Face]:
     """Unknown faces in no group and without a suggestion, the best first: nothing is out of reach."""
     alone = _unknown(user).filter(cluster__isnull=True, suggestions__isnull=True)
     return alone.defer("embedding", "landmarks").order_by("-quality", "-pk")
 
 
-def _unknown(user: AbstractBaseUser) -> QuerySet[Face]:
+def _unknown(user: User) -> QuerySet[Face]:
     return faces_for(user).filter(person__isnull=True, status=Face.Status.FACE)
 
 
-def _suggested(user: AbstractBaseUser, person_id: int | None) -> QuerySet[Suggestion]:
+def _suggested(user: User, person_id: int | None) -> QuerySet[Suggestion]:
     """The likeliest visible suggestion of every open face."""
     found = _askable().filter(face__in=_unknown(user).values("pk"), person__in=people_for(user))
     return found if person_id is None else found.filter(person=person_id)
@@ -138,7 +138,7 @@ def _groups_of(suggested: QuerySet[Suggestion], limit: int) -> list[_Group]:
     ]
 
 
-def _clusters(user: AbstractBaseUser, suggested: QuerySet[Suggestion], limit: int) -> list[_Group]:
+def _clusters(user: User, suggested: QuerySet[Suggestion], limit: int) -> list[_Group]:
     """Groups of faces for which nobody is suggested."""
     unnamed = _unknown(user).filter(cluster__isnull=False, cluster__ignored=False)
     rows = (
@@ -157,7 +157,7 @@ def _order(group: _Group) -> tuple[int, float, int, int, int]:
     return (-group.faces, unsure, group.person_id or 0, group.cluster_id or 0, group.face_id or 0)
 
 
-def _questions(user: AbstractBaseUser, groups: Sequence[_Group]) -> list[Question]:
+def _questions(user: User, groups: Sequence[_Group]) -> list[Question]:
     faces = _faces_of(user, groups)
     may_know_why = not hidden_roots(user)
     asked = []
@@ -181,9 +181,7 @@ def _questions(user: AbstractBaseUser, groups: Sequence[_Group]) -> list[Questio
     return asked
 
 
-def _faces_of(
-    user: AbstractBaseUser, groups: Sequence[_Group]
-) -> dict[_Key, list[tuple[int, Suggestion | None]]]:
+def _faces_of(user: User, groups: Sequence[_Group]) -> dict[_Key, list[tuple[int, Suggestion | None]]]:
     """The faces of each group, from good to bad, with what is suggested for them."""
     clusters = {group.cluster_id for group in groups if group.cluster_id is not None}
     singles = {group.face_id for group in groups if group.face_id is not None}

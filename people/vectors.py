@@ -57,7 +57,8 @@ def load(statement: str, values: list[object], dimensions: int) -> FaceVectors:
     raw = bytearray()
     with (
         connection.cursor() as cursor,
-        cursor.copy(f"COPY ({statement}) TO STDOUT (FORMAT BINARY)", values) as copy,
+        # Django's cursor for debugging knows no values beside a COPY; the driver's own below it does.
+        cursor.cursor.copy(f"COPY ({statement}) TO STDOUT (FORMAT BINARY)", values) as copy,
     ):
         for part in copy:
             raw += part

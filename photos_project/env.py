@@ -28,6 +28,7 @@ Tagger = Literal["zero_shot", "ram_plus"]
 TagLanguage = Literal["en", "zh"]
 Reader = Literal["rapidocr", "paddleocr"]
 FaceEngine = Literal["auto", "insightface", "yunet_sface", "dlib"]
+Hemisphere = Literal["north", "south"]
 Uploads = Literal["members", "permitted", "off"]
 LogFormat = Literal["json", "console"]
 
@@ -125,6 +126,9 @@ class Environment:
     tag_min_confidence: float
     ocr_min_confidence: float
     face_min_confidence: float
+    search_words_weight: float
+    search_meaning_weight: float
+    hemisphere: Hemisphere
     secret_key: str | None
     debug: bool
     allowed_hosts: tuple[str, ...]
@@ -194,6 +198,9 @@ def read_environment(variables: Mapping[str, str], base_dir: Path) -> Environmen
         tag_min_confidence=reader.fraction("TAG_MIN_CONFIDENCE", 0.5),
         ocr_min_confidence=reader.fraction("OCR_MIN_CONFIDENCE", 0.5),
         face_min_confidence=reader.fraction("FACE_MIN_CONFIDENCE", 0.3),
+        search_words_weight=reader.fraction("SEARCH_WORDS_WEIGHT", 1.0),
+        search_meaning_weight=reader.fraction("SEARCH_MEANING_WEIGHT", 1.0),
+        hemisphere=cast("Hemisphere", reader.choice("HEMISPHERE", "north", ("north", "south"))),
         secret_key=reader.secret("SECRET_KEY"),
         debug=reader.boolean("DEBUG", default=False),
         allowed_hosts=reader.words("ALLOWED_HOSTS", ("localhost", "127.0.0.1", "[::1]")),

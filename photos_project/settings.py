@@ -244,10 +244,16 @@ Q_CLUSTER: dict[str, Any] = {
     },
 }
 
+# --- Search -------------------------------------------------------------------------------------------------
+
+SEARCH_WORDS_WEIGHT = ENVIRONMENT.search_words_weight
+SEARCH_MEANING_WEIGHT = ENVIRONMENT.search_meaning_weight
+
 # --- Language, time, logs ----------------------------------------------------------------------------------
 
 LANGUAGE_CODE = ENVIRONMENT.language_code
 TIME_ZONE = ENVIRONMENT.time_zone
+HEMISPHERE = ENVIRONMENT.hemisphere
 USE_TZ = True
 LOG_LEVEL = ENVIRONMENT.log_level
 LOGGING = project_logging.configure(LOG_LEVEL, ENVIRONMENT.log_format)

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC
 from pathlib import Path
 from typing import Any
@@ -17,19 +16,20 @@ from zoneinfo import ZoneInfo
 from django.conf import settings
 
 from ingest.leftovers import partial_folder
+from ingest.sources import Place, Source
 from library.storage import rendition_path
 from vision.errors import ImageRejected, VisionError
 from vision.imaging.companions import Companions, companions_of
 from vision.imaging.files import Original, OriginalChanged, read_original, write_atomic
 from vision.imaging.folders import look_into
 from vision.imaging.formats import extension_of
+from vision.imaging.gazetteer import PlaceNames
 from vision.imaging.kinds import burst_key, is_screenshot
 from vision.imaging.metadata import PhotoMetadata, read_metadata
 from vision.imaging.motion import Part, belongs, read_movie
 from vision.imaging.open import Picture, read_picture
 from vision.imaging.regions import NamedPerson
 from vision.imaging.renditions import Renditions, make_renditions
-from vision.imaging.text import clean_text
 
 #: Raise it when what preprocessing makes changes: every photo is read again then.
 VERSION = 2
@@ -38,18 +38,6 @@ LIVE_EXTENSIONS = (".MOV", ".mov", ".MP4", ".mp4", ".m4v")
 
 class RenditionsNotWritten(OSError):
     """Our own disk is full or closed to us: no photo's fault, so the lane stops instead of failing them."""
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """A photo to be read, and its files (id, absolute path) in the order they are tried.
-
-    ``beside`` are those of its files beside which other programs' notes count.
-    """
-
-    photo_id: int
-    files: Sequence[tuple[int, bytes]]
-    beside: Sequence[bytes] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +57,14 @@ class ReadFile:
         """Hash of the content, when it was read."""
         return self.original.sha256 if self.original else None
 
+    @property
+    def speaker(self) -> Place:
+        """The place whose name and date count, whichever was read; its time of change as it is now."""
+        speaker = self.source.places[0]
+        if speaker.file_id == self.file_id and self.original:
+            return replace(speaker, mtime_ns=self.original.mtime_ns)
+        return speaker
+
 
 @dataclass(frozen=True, slots=True)
 class Preprocessed:
@@ -81,6 +77,7 @@ class Preprocessed:
     error: str
     milliseconds: int
     people: tuple[NamedPerson, ...] = ()
+    place_names: PlaceNames = ("", "", "")
     video: Part | None = None
     live_video: bytes | None = None
 
@@ -94,17 +91,17 @@ def read(source: Source) -> ReadFile:
     """Read the first file of the photo that can be read."""
     started = time.perf_counter()
     errors = []
-    for file_id, path in source.files:
+    for place in source.places:
         try:
-            original = read_original(path, max_bytes=settings.MAX_FILE_SIZE)
+            original = read_original(place.path, max_bytes=settings.MAX_FILE_SIZE)
         except OSError as error:
-            errors.append(f"{_shown(path)}: {error.strerror}")
+            errors.append(f"{_shown(place.path)}: {error.strerror}")
         except (ImageRejected, OriginalChanged) as error:
-            errors.append(f"{_shown(path)}: {error}")
+            errors.append(f"{_shown(place.path)}: {error}")
         else:
-            beside = companions_of(sorted(source.beside, key=lambda other: other != path))
+            beside = companions_of(source.beside)
             seconds = time.perf_counter() - started
-            return ReadFile(source, file_id, path, original, seconds=seconds, companions=beside)
+            return ReadFile(source, place.file_id, place.path, original, seconds=seconds, companions=beside)
     reason = "; ".join(errors) or "No file of this photo is there any more."
     return ReadFile(source, error=reason, seconds=time.perf_counter() - started)
 
@@ -135,12 +132,13 @@ def preprocess(found: ReadFile) -> Preprocessed:
     _write(rendition_path(original.sha256, "thumbnail"), renditions.thumbnail)
     fields = _fields(picture, renditions, metadata)
     fields["companions"] = sorted(found.companions.digests)
-    fields |= _kinds(found.path, picture, metadata)
+    fields |= _kinds(found.speaker.name, picture, metadata)
     return Preprocessed(
         fields,
         "",
         _milliseconds_since(started),
         people=metadata.people,
+        place_names=metadata.place_names,
         video=metadata.video,
         live_video=None if metadata.video else _live_video(found.path, metadata),
     )
@@ -167,9 +165,9 @@ def _metadata(found: ReadFile, original: Original, upright: tuple[int, int]) -> 
     return read_metadata(
         original.data,
         extension=extension_of(found.path),
-        file_name=os.path.basename(found.path),  # noqa: PTH119 - bytes
+        file_name=os.path.basename(found.speaker.path),  # noqa: PTH119 - bytes
         sidecar=found.companions.sidecar,
-        file_mtime=original.mtime_ns / 1e9,
+        file_mtime=found.speaker.mtime_ns / 1e9,
         fallback_timezone=ZoneInfo(settings.TIME_ZONE),
         takeout=found.companions.takeout,
         picasa=found.companions.picasa,
@@ -177,9 +175,8 @@ def _metadata(found: ReadFile, original: Original, upright: tuple[int, int]) -> 
     )
 
 
-def _kinds(path: bytes, picture: Picture, metadata: PhotoMetadata) -> dict[str, Any]:
+def _kinds(name: str, picture: Picture, metadata: PhotoMetadata) -> dict[str, Any]:
     """Whether it is a screenshot, and the burst it belongs to."""
-    name = clean_text(os.path.basename(path))  # noqa: PTH119 - bytes
     screenshot = is_screenshot(
         name,
         file_format=picture.format,

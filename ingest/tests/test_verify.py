@@ -131,7 +131,7 @@ DAMAGE: dict[str, Callable[[], object]] = {
     "hidden_behind_hidden": _other_front,
     "lease_on_finished": _lease,
     "lease_of_the_dead": lambda: _lease(
-        state="processing_ocr", lease_until=timezone.now() - timedelta(seconds=1)
+        state="processing_ocr", lease_until=timezone.now() - timedelta(days=1)
     ),
     "faces_against_labels": lambda: Face.objects.filter(pk=_a_face().pk).update(status="ignored"),
     "person_against_photo": _before_birth,

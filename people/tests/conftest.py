@@ -2,26 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from library.models import Photo
-from library.tests.factories import make_photo, make_user
+from library.tests.conftest import member, member_client, owner, owner_client  # noqa: F401 - fixtures
+from library.tests.factories import make_photo
 from people.models import Person
 from people.tests.factories import make_person
-
-
-@pytest.fixture
-def owner(db: None) -> Any:
-    """The superuser."""
-    return make_user("olga", owner=True)
-
-
-@pytest.fixture
-def member(db: None) -> Any:
-    """Somebody of the family."""
-    return make_user("max")
 
 
 @pytest.fixture

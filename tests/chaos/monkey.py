@@ -37,6 +37,8 @@ SETTINGS = {
     "PREVIEW_SIZE": "512",
     "THUMBNAIL_SIZE": "200",
 }
+#: A cluster that hangs and has lost its supervisor ends after its slice and the time it is given to stop.
+LONGEST_END = 6 + 30 + 10
 WORDS = ("harbour", "kitchen", "birthday", "receipt", "garden", "winter", "station", "letter", "orchard")
 FINAL = "('completed', 'partial', 'failed')"
 
@@ -140,7 +142,7 @@ class Monkey:
         if held:
             told.append(f"{held} photos are still held")
         with suppress(AssertionError):
-            wait_for(lambda: not list(self.processes()), 15, "the end of all processes")
+            wait_for(lambda: not list(self.processes()), LONGEST_END, "the end of all processes")
         told += [f"process {process} {' '.join(process.cmdline())}" for process in self.processes()]
         return told
 

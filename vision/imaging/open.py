@@ -13,6 +13,7 @@ from vision.errors import ImageRejected
 from vision.imaging import raw
 from vision.imaging.decoders import DECODER_ERRORS, decoding, open_image
 from vision.imaging.formats import FAMILIES
+from vision.imaging.jpeg import shrink_jpeg
 from vision.imaging.modes import fit, shrink, to_srgb
 from vision.results import RGBImage
 
@@ -98,13 +99,10 @@ def _read_pillow(data: bytes, long_edge: int, max_pixels: int) -> Picture:
     with open_image(data) as image:
         check_pixels(image.width, image.height, max_pixels)
         full = image.size
-        target = fit(*full, long_edge)
-        image.draft(None, target)
-        image.load()
+        pixels = _scaled(image, data, fit(*full, long_edge))
         # Only now: asking a PNG for its EXIF decodes it, and would swallow the failure of a truncated one.
         orientation = 1 if image.format in _UPRIGHT_DECODERS else _orientation(image)
         turn = _UPRIGHT.get(orientation)
-        pixels = to_srgb(image, target)
         return Picture(
             image=_bare(pixels if turn is None else pixels.transpose(turn)),
             width=full[1] if orientation >= 5 else full[0],
@@ -113,6 +111,16 @@ def _read_pillow(data: bytes, long_edge: int, max_pixels: int) -> Picture:
             orientation=orientation,
             frames=int(getattr(image, "n_frames", 1)),
         )
+
+
+def _scaled(image: Image.Image, data: bytes, target: tuple[int, int]) -> Image.Image:
+    """The opened picture as sRGB of at most ``target``, its rows as they are stored."""
+    small = shrink_jpeg(data, image, target)
+    if small is None:
+        image.draft(None, target)
+        image.load()
+        small = image
+    return to_srgb(small, target)
 
 
 def _orientation(image: Image.Image) -> int:
@@ -162,11 +170,8 @@ def _embedded(
             stored = image.size
             if not raw.large_enough(stored, size, long_edge):
                 return None
-            target = fit(*stored, long_edge)
-            image.draft(None, target)
-            image.load()
             turn = _UPRIGHT.get(raw.turn_for_preview(negative, stored))
-            pixels = to_srgb(image, target)
+            pixels = _scaled(image, preview, fit(*stored, long_edge))
     except _NO_PREVIEW:
         return None
     return pixels if turn is None else pixels.transpose(turn)
