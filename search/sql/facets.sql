@@ -106,7 +106,8 @@ WHERE 'has' = ANY ((SELECT wanted FROM asked)::text[])
 UNION ALL
 SELECT 'has', 'faces', count(DISTINCT f.photo_id)
 FROM people_face AS f
-WHERE 'has' = ANY ((SELECT wanted FROM asked)::text[]) AND f.photo_id IN (SELECT id FROM base)
+WHERE 'has' = ANY ((SELECT wanted FROM asked)::text[])
+  AND f.status = 'face' AND f.photo_id IN (SELECT id FROM base)
 
 UNION ALL
 SELECT 'has', 'video', count(*)
