@@ -12,7 +12,7 @@ from people.access import events_for
 from people.models import PeopleEvent
 
 if TYPE_CHECKING:
-    from django.contrib.auth.models import AbstractBaseUser
+    from people.access import User
 
 Kind = PeopleEvent.Kind
 #: With {name} (whom it is about) and {faces} (“3 faces”).
@@ -52,7 +52,7 @@ class Line:
     can_undo: bool
 
 
-def history(user: AbstractBaseUser) -> QuerySet[PeopleEvent]:
+def history(user: User) -> QuerySet[PeopleEvent]:
     """What people did, the latest first; the program's own deeds are told where they lead."""
     return events_for(user).filter(by__isnull=False).annotate(faces=Count("labels")).order_by("-at", "-pk")
 

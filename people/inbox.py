@@ -14,7 +14,7 @@ from people.models import Face, PeopleEvent, Person, Suggestion
 from people.review import Question, questions
 
 if TYPE_CHECKING:
-    from django.contrib.auth.models import AbstractBaseUser
+    from people.access import User
 
 #: Names offered at once: as many as there are keys from 1 to 9.
 MOST_GUESSES: Final = 9
@@ -74,7 +74,7 @@ class PhotoFace:
 
 
 def items(
-    user: AbstractBaseUser, limit: int, *, person_id: int | None = None, without: Collection[int] = ()
+    user: User, limit: int, *, person_id: int | None = None, without: Collection[int] = ()
 ) -> list[Item]:
     """The next questions; those whose cover is in ``without`` are put off."""
     asked = questions(user, limit + len(without), person_id=person_id)
@@ -88,7 +88,7 @@ def items(
     return [_item(question, faces, people, covers, guesses) for question in asked]
 
 
-def single_items(user: AbstractBaseUser, faces: Iterable[Face]) -> list[Item]:
+def single_items(user: User, faces: Iterable[Face]) -> list[Item]:
     """Cards for faces that nothing is known about."""
     keys = [face.pk for face in faces]
     found, guesses = _faces(user, keys), _guesses(user, keys)
@@ -99,7 +99,7 @@ def single_items(user: AbstractBaseUser, faces: Iterable[Face]) -> list[Item]:
     ]
 
 
-def photo_faces(photo: Photo, user: AbstractBaseUser) -> list[PhotoFace]:
+def photo_faces(photo: Photo, user: User) -> list[PhotoFace]:
     """The faces of a photo from left to right, without what is no face; people this user may not know of are
     nobody.
     """
@@ -115,13 +115,13 @@ def photo_faces(photo: Photo, user: AbstractBaseUser) -> list[PhotoFace]:
     return [_photo_face(face, suggestions.get(face.pk), people) for face in faces]
 
 
-def names(user: AbstractBaseUser) -> list[str]:
+def names(user: User) -> list[str]:
     """Names to choose from while typing, each once."""
     found = people_for(user).order_by("name").values_list("name", flat=True)
     return list(dict.fromkeys(found[:MOST_NAMES]))
 
 
-def person_by_name(user: AbstractBaseUser, name: str) -> Person | None:
+def person_by_name(user: User, name: str) -> Person | None:
     """Whom this user means by a name: the one of that name with most photos; upper case does not matter."""
     named = {person.pk: person for person in people_for(user).filter(name__iexact=" ".join(name.split()))}
     if len(named) < 2:
@@ -130,7 +130,7 @@ def person_by_name(user: AbstractBaseUser, name: str) -> Person | None:
     return named[min(named, key=lambda pk: (-figures[pk].photos if pk in figures else 0, pk))]
 
 
-def portraits(user: AbstractBaseUser, person_ids: Collection[int]) -> dict[int, Face]:
+def portraits(user: User, person_ids: Collection[int]) -> dict[int, Face]:
     """By person: the face to show, with its photo."""
     covers = {pk: figures.cover for pk, figures in figures_for(user, person_ids).items() if figures.cover}
     faces = _faces(user, covers.values())
@@ -171,7 +171,7 @@ def _photo_face(face: Face, one: Suggestion | None, people: Mapping[int, Person]
     )
 
 
-def _faces(user: AbstractBaseUser, pks: Iterable[int]) -> dict[int, Face]:
+def _faces(user: User, pks: Iterable[int]) -> dict[int, Face]:
     return with_photo(faces_for(user)).in_bulk(list(pks))
 
 
@@ -180,7 +180,7 @@ def with_photo(faces: QuerySet[Face]) -> QuerySet[Face]:
     return faces.select_related("photo").defer("embedding", "landmarks", "photo__exif")
 
 
-def _guesses(user: AbstractBaseUser, covers: Sequence[int]) -> dict[int, list[Person]]:
+def _guesses(user: User, covers: Sequence[int]) -> dict[int, list[Person]]:
     """By face: who is suggested for it, then whom this user named last."""
     suggested = Suggestion.objects.filter(face__in=covers, rank__lte=MOST_GUESSES).order_by("face", "rank")
     pairs = list(suggested.values_list("face", "person"))

@@ -15,7 +15,7 @@ from people.rules import not_same_pairs
 from people.scores import scale_of
 
 if TYPE_CHECKING:
-    from django.contrib.auth.models import AbstractBaseUser
+    from people.access import User
 
 MOST_CANDIDATES: Final = 10
 
@@ -49,7 +49,7 @@ class MergeCandidate:
     photos: int
 
 
-def merge_candidates(person: Person, user: AbstractBaseUser) -> list[MergeCandidate]:
+def merge_candidates(person: Person, user: User) -> list[MergeCandidate]:
     """Whom this person may be the same as, the likeliest first; only people this user may know of.
 
     Never two people who are not the same, nor two who were confirmed in one photo.

@@ -93,7 +93,7 @@ def _without_name(answer: Answer, user: AbstractBaseUser) -> Reply:
 
 
 def _person(answer: Answer, user: AbstractBaseUser) -> Person:
-    person = people_for(user).filter(pk=answer.person_id).first()
+    person = people_for(user).filter(pk=answer.person_id or 0).first()
     if person is None:
         raise PersonGone("This person is not there any more.")
     return person

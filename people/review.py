@@ -10,17 +10,30 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
-from django.db.models import Avg, Case, Count, Exists, F, Max, OuterRef, Q, QuerySet, When
-from django.db.models.functions import Abs
+from django.db.models import (
+    Avg,
+    Case,
+    Count,
+    Exists,
+    F,
+    FilteredRelation,
+    Max,
+    OuterRef,
+    Q,
+    QuerySet,
+    When,
+    Window,
+)
+from django.db.models.functions import Abs, RowNumber
 
 from library.access import hidden_roots
 from people.access import faces_for, people_for
 from people.models import Face, FaceLabel, Suggestion
 
 if TYPE_CHECKING:
-    from django.contrib.auth.models import AbstractBaseUser
+    from people.access import User
 
 #: Faces of one question; a bigger group is asked about again, with what was learnt.
 MOST_FACES: Final = 60
@@ -46,6 +59,10 @@ class Question:
     settles: int
 
 
+#: Person, group, and face when it is in no group.
+_Key: TypeAlias = tuple[int | None, int | None, int | None]
+
+
 @dataclass(frozen=True, slots=True)
 class _Group:
     """Faces of one group for which the same person is suggested, or nobody."""
@@ -57,7 +74,7 @@ class _Group:
     probability: float | None
 
 
-def questions(user: AbstractBaseUser, limit: int = 20, *, person_id: int | None = None) -> list[Question]:
+def questions(user: User, limit: int = 20, *, person_id: int | None = None) -> list[Question]:
     """The next questions for this user, about faces and people they may see; always the same few queries.
 
     ``person_id``: only whether faces are this person.
@@ -69,7 +86,7 @@ def questions(user: AbstractBaseUser, limit: int = 20, *, person_id: int | None 
     return _questions(user, groups)
 
 
-def open_counts(user: AbstractBaseUser) -> dict[str, int]:
+def open_counts(user: User) -> dict[str, int]:
     """How many visible faces are ``suggested`` to be somebody, ``grouped`` without a name, or ``single``."""
     unknown = _unknown(user)
     asked = Q(suggestions__rank=1)
@@ -81,17 +98,17 @@ def open_counts(user: AbstractBaseUser) -> dict[str, int]:
     return dict(counted)
 
 
-def single_faces(user: AbstractBaseUser) -> QuerySet[Face]:
+def single_faces(user: User) -> QuerySet[Face]:
     """Unknown faces in no group and without a suggestion, the best first: nothing is out of reach."""
     alone = _unknown(user).filter(cluster__isnull=True, suggestions__isnull=True)
     return alone.defer("embedding", "landmarks").order_by("-quality", "-pk")
 
 
-def _unknown(user: AbstractBaseUser) -> QuerySet[Face]:
+def _unknown(user: User) -> QuerySet[Face]:
     return faces_for(user).filter(person__isnull=True, status=Face.Status.FACE)
 
 
-def _suggested(user: AbstractBaseUser, person_id: int | None) -> QuerySet[Suggestion]:
+def _suggested(user: User, person_id: int | None) -> QuerySet[Suggestion]:
     """The likeliest visible suggestion of every open face."""
     found = _askable().filter(face__in=_unknown(user).values("pk"), person__in=people_for(user))
     return found if person_id is None else found.filter(person=person_id)
@@ -121,7 +138,7 @@ def _groups_of(suggested: QuerySet[Suggestion], limit: int) -> list[_Group]:
     ]
 
 
-def _clusters(user: AbstractBaseUser, suggested: QuerySet[Suggestion], limit: int) -> list[_Group]:
+def _clusters(user: User, suggested: QuerySet[Suggestion], limit: int) -> list[_Group]:
     """Groups of faces for which nobody is suggested."""
     unnamed = _unknown(user).filter(cluster__isnull=False, cluster__ignored=False)
     rows = (
@@ -140,26 +157,9 @@ def _order(group: _Group) -> tuple[int, float, int, int, int]:
     return (-group.faces, unsure, group.person_id or 0, group.cluster_id or 0, group.face_id or 0)
 
 
-def _questions(user: AbstractBaseUser, groups: Sequence[_Group]) -> list[Question]:
-    clusters = {group.cluster_id for group in groups if group.cluster_id is not None}
-    singles = {group.face_id for group in groups if group.face_id is not None}
+def _questions(user: User, groups: Sequence[_Group]) -> list[Question]:
+    faces = _faces_of(user, groups)
     may_know_why = not hidden_roots(user)
-    faces: dict[tuple[int | None, int | None, int | None], list[Any]] = defaultdict(list)
-    rows = (
-        _unknown(user)
-        .filter(Q(cluster__in=clusters) | Q(pk__in=singles))
-        .order_by("-quality", "pk")
-        .values_list("pk", "cluster")
-    )
-    people = {person.pk for person in people_for(user).filter(pk__in={group.person_id for group in groups})}
-    found = list(rows)
-    best = {
-        suggestion.face_id: suggestion for suggestion in _askable().filter(face__in=[pk for pk, _ in found])
-    }
-    for pk, cluster in found:
-        suggestion = best.get(pk)
-        person = suggestion.person_id if suggestion and suggestion.person_id in people else None
-        faces[person, cluster, pk if cluster is None else None].append((pk, suggestion))
     asked = []
     for group in groups:
         mine = faces.get((group.person_id, group.cluster_id, group.face_id), [])[:MOST_FACES]
@@ -179,3 +179,25 @@ def _questions(user: AbstractBaseUser, groups: Sequence[_Group]) -> list[Questio
             )
         )
     return asked
+
+
+def _faces_of(user: User, groups: Sequence[_Group]) -> dict[_Key, list[tuple[int, Suggestion | None]]]:
+    """The faces of each group, from good to bad, with what is suggested for them."""
+    clusters = {group.cluster_id for group in groups if group.cluster_id is not None}
+    singles = {group.face_id for group in groups if group.face_id is not None}
+    wanted = _unknown(user).filter(Q(cluster__in=clusters) | Q(pk__in=singles))
+    # A group may have thousands of faces: the best of each suggestion in it are enough.
+    best_first = (F("quality").desc(), F("pk").asc())
+    wanted = wanted.annotate(
+        first=FilteredRelation("suggestions", condition=Q(suggestions__rank=1)),
+        place=Window(RowNumber(), partition_by=[F("cluster"), F("first__person")], order_by=best_first),
+    ).filter(Q(place__lte=MOST_FACES) | Q(cluster__isnull=True))
+    rows = list(wanted.order_by(*best_first).values_list("pk", "cluster"))
+    asked = _askable().filter(face__in=[pk for pk, _ in rows], person__in=people_for(user))
+    best = {suggestion.face_id: suggestion for suggestion in asked}
+    faces: dict[_Key, list[tuple[int, Suggestion | None]]] = defaultdict(list)
+    for pk, cluster in rows:
+        suggestion = best.get(pk)
+        person = suggestion.person_id if suggestion else None
+        faces[person, cluster, pk if cluster is None else None].append((pk, suggestion))
+    return faces

@@ -18,7 +18,7 @@ from people.prototypes import Coverage, coverage
 from people.vectors import load_faces
 
 if TYPE_CHECKING:
-    from django.contrib.auth.models import AbstractBaseUser
+    from people.access import User
 
 #: How many people somebody is most often seen with.
 COMPANIONS: Final = 8
@@ -53,7 +53,7 @@ class PersonStatistics:
     years: tuple[YearOf, ...]
 
 
-def statistics_of(person: Person, user: AbstractBaseUser) -> PersonStatistics:
+def statistics_of(person: Person, user: User) -> PersonStatistics:
     """Counted over the photos this user may see."""
     faces = faces_for(user).filter(person=person)
     counted = faces.aggregate(
@@ -71,7 +71,7 @@ def statistics_of(person: Person, user: AbstractBaseUser) -> PersonStatistics:
     )
 
 
-def coverage_of(person: Person, user: AbstractBaseUser) -> list[Coverage]:
+def coverage_of(person: Person, user: User) -> list[Coverage]:
     """By era, or by stretch of years without a birth date: which lack a good face.
 
     Of the faces in the space that answers. Counts what this user may see.
@@ -88,7 +88,7 @@ def coverage_of(person: Person, user: AbstractBaseUser) -> list[Coverage]:
     return coverage(exemplars, chosen, [era.value for era in _lived(person, user)])
 
 
-def _lived(person: Person, user: AbstractBaseUser) -> list[Era]:
+def _lived(person: Person, user: User) -> list[Era]:
     """The eras between birth and the last photo of anybody that this user may see."""
     last = photos_for(user).aggregate(last=Max("taken_local"))["last"]
     if person.birth_date is None or last is None:
@@ -96,7 +96,7 @@ def _lived(person: Person, user: AbstractBaseUser) -> list[Era]:
     return eras_between(person.birth_date, person.birth_date, max(last.date(), person.birth_date))
 
 
-def _companions(person: Person, user: AbstractBaseUser) -> tuple[Companion, ...]:
+def _companions(person: Person, user: User) -> tuple[Companion, ...]:
     photos = faces_for(user).filter(person=person).values("photo")
     others = (
         faces_for(user)
@@ -112,7 +112,7 @@ def _companions(person: Person, user: AbstractBaseUser) -> tuple[Companion, ...]
     return tuple(Companion(people[pk], photos) for pk, photos in counted.items())
 
 
-def _years(person: Person, user: AbstractBaseUser) -> tuple[YearOf, ...]:
+def _years(person: Person, user: User) -> tuple[YearOf, ...]:
     """By year, the latest first; photos without a date at the end."""
     faces = faces_for(user).filter(person=person).annotate(year=ExtractYear("photo__taken_local"))
     best: dict[int | None, int] = {}

@@ -113,7 +113,8 @@ def _after(value: str) -> Q:
 
 
 def _start(value: str) -> datetime:
-    return _known(values.period(value))[0]
+    start: datetime = _known(values.period(value))[0]
+    return start
 
 
 CONDITIONS: Final[dict[str, Callable[[str], Q]]] = {

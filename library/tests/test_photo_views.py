@@ -180,4 +180,4 @@ def test_a_photo_that_was_found_by_its_text_shows_where(owner_client: Client) ->
         marked = {n for n in range(1, 5) if f'<rect id="block-{n}" class="found"' in html}
         assert marked == found, q
         assert html.count("<mark>") == len(found)
-        assert f"/search?q={quote(q, safe='')}#photo-{photo.pk}" in html
+        assert f"/search?q={quote(q, safe='')}#hit-{photo.pk}" in html

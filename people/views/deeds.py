@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from django.contrib import messages
 from django.core.paginator import Paginator
@@ -28,12 +28,10 @@ from people.merging import merge_conflicts
 from people.models import Face, PeopleEvent, Person
 from people.parts import ORDERS, parts_of
 from people.refusals import MergeRefused, PeopleRefused
+from people.views.common import by_whom, number
 from people.views.people import person_context
 from photos_project.http import is_fragment
 from vision.results import Box
-
-if TYPE_CHECKING:
-    from django.contrib.auth.models import AbstractBaseUser
 
 FACES_PAGE: Final = 120
 HISTORY_PAGE: Final = 50
@@ -47,7 +45,7 @@ def edit(request: HttpRequest, pk: int) -> HttpResponse:
     if not form.is_valid():
         return render(request, "people/person.html", person_context(request, person, form), status=422)
     try:
-        persons.edit(person=person, by=_by(request), **form.cleaned_data)
+        persons.edit(person=person, by=by_whom(request), **form.cleaned_data)
     except PeopleRefused as refused:
         form.add_error(None, str(refused))
         return render(request, "people/person.html", person_context(request, person, form), status=422)
@@ -66,7 +64,7 @@ def merge(request: HttpRequest, pk: int) -> HttpResponse:
     if request.method == "POST":
         into, gone = (other, person) if request.POST.get("into") == str(other.pk) else (person, other)
         try:
-            merge_people(into=into, others=[gone], by=_by(request), overrule=True)
+            merge_people(into=into, others=[gone], by=by_whom(request), overrule=True)
         except PeopleRefused as refused:
             context["problem"] = str(refused)
         else:
@@ -110,8 +108,8 @@ def faces(request: HttpRequest, pk: int) -> HttpResponse:
 def not_same(request: HttpRequest, pk: int) -> HttpResponse:
     """Two people who look alike and are two."""
     person = person_or_404(request.user, pk)
-    other = person_or_404(request.user, _number(request.POST.get("other", "")))
-    _do(request, lambda: persons.mark_not_same(one=person, two=other, by=_by(request)), "Remembered.")
+    other = person_or_404(request.user, number(request.POST.get("other", "")))
+    _do(request, lambda: persons.mark_not_same(one=person, two=other, by=by_whom(request)), "Remembered.")
     return redirect("people:person", person.pk)
 
 
@@ -119,7 +117,7 @@ def not_same(request: HttpRequest, pk: int) -> HttpResponse:
 def undo(request: HttpRequest, pk: int) -> HttpResponse:
     """Take an event back; ``next`` is where to go on."""
     event = get_object_or_404(events_for(request.user), pk=pk)
-    _do(request, lambda: undo_event(event=event, by=_by(request)), "Taken back.")
+    _do(request, lambda: undo_event(event=event, by=by_whom(request)), "Taken back.")
     return redirect(_next(request, reverse("people:history")))
 
 
@@ -127,8 +125,7 @@ def undo(request: HttpRequest, pk: int) -> HttpResponse:
 def history(request: HttpRequest) -> HttpResponse:
     """What was changed, the latest first, with its undo."""
     page = Paginator(history_of(request.user), HISTORY_PAGE).get_page(request.GET.get("page"))
-    page.object_list = lines(page.object_list)
-    return render(request, "people/history.html", {"page": page})
+    return render(request, "people/history.html", {"page": page, "lines": lines(page.object_list)})
 
 
 @require_POST
@@ -151,17 +148,17 @@ def draw_box(request: HttpRequest, pk: int) -> HttpResponse:
 def _drawn(request: HttpRequest, photo: Any, form: BoxForm) -> PeopleEvent:
     if form.cleaned_data["face"] is not None:
         face = get_object_or_404(faces_for(request.user).filter(photo=photo), pk=form.cleaned_data["face"])
-        return draw.move_face(face_id=face.pk, box=Box(*form.fractions), by=_by(request))
+        return draw.move_face(face_id=face.pk, box=Box(*form.fractions), by=by_whom(request))
     name = form.cleaned_data["name"].strip()
     person = inbox.person_by_name(request.user, name) if name else None
-    event = draw.draw_face(photo=photo, box=Box(*form.fractions), by=_by(request), person=person)
+    event = draw.draw_face(photo=photo, box=Box(*form.fractions), by=by_whom(request), person=person)
     if name and person is None:
-        return persons.create_person(name=name, face_ids=[event.data["drawn"]], by=_by(request))
+        return persons.create_person(name=name, face_ids=[event.data["drawn"]], by=by_whom(request))
     return event
 
 
 def _with_faces(request: HttpRequest, person: Person) -> HttpResponse:
-    chosen = {_number(pk) for pk in request.POST.getlist("face")[:FACES_PAGE]}
+    chosen = {number(pk) for pk in request.POST.getlist("face")[:FACES_PAGE]}
     mine = faces_for(request.user).filter(person=person, pk__in=chosen)
     keys = list(mine.values_list("pk", flat=True))
     if not keys:
@@ -173,7 +170,7 @@ def _with_faces(request: HttpRequest, person: Person) -> HttpResponse:
 
 def _parts(shown: list[Face], order: str, request: HttpRequest) -> list[dict[str, Any]]:
     """The parts; that of ``part`` is chosen already."""
-    wanted = _number(request.GET.get("part", ""))
+    wanted = number(request.GET.get("part", ""))
     found = parts_of(shown, order)
     many = len(found) > 1
     return [
@@ -188,7 +185,7 @@ def _parts(shown: list[Face], order: str, request: HttpRequest) -> list[dict[str
 
 
 def _deed(request: HttpRequest, person: Person, keys: list[int]) -> PeopleEvent:
-    wanted, by = request.POST.get("do"), _by(request)
+    wanted, by = request.POST.get("do"), by_whom(request)
     if wanted == "move":
         name = request.POST.get("name", "")
         return split(
@@ -226,13 +223,13 @@ def _other(request: HttpRequest, person: Person) -> tuple[Person | None, str]:
         if other is None:
             return None, f"Nobody is called {name}."
     else:
-        other = person_or_404(request.user, _number(values.get("other", "")))
+        other = person_or_404(request.user, number(values.get("other", "")))
     return (None, f"That is {person.name} alone.") if other == person else (other, "")
 
 
 def _against(person: Person, other: Person, request: HttpRequest) -> dict[str, Any]:
     try:
-        found = merge_conflicts(into=person, others=[other], by=_by(request))
+        found = merge_conflicts(into=person, others=[other], by=by_whom(request))
     except MergeRefused as refused:
         return {"problem": str(refused), "blocked": True}
     covers = inbox.portraits(request.user, [person.pk, other.pk])
@@ -251,12 +248,6 @@ def _with_counts(user: Any, people: Collection[Person]) -> list[tuple[Person, in
     return [(person, figures[person.pk].photos if person.pk in figures else 0) for person in people]
 
 
-def _by(request: HttpRequest) -> AbstractBaseUser:
-    user: Any = request.user
-    found: AbstractBaseUser = user
-    return found
-
-
 def _is_owner(request: HttpRequest) -> bool:
     return bool(getattr(request.user, "is_superuser", False))
 
@@ -264,7 +255,3 @@ def _is_owner(request: HttpRequest) -> bool:
 def _next(request: HttpRequest, otherwise: str) -> str:
     wanted = request.POST.get("next", "")
     return wanted if wanted.startswith("/") and url_has_allowed_host_and_scheme(wanted, None) else otherwise
-
-
-def _number(text: str) -> int:
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 18 else 0

@@ -23,7 +23,7 @@ from people.review import open_counts
 from people.statistics import coverage_of, statistics_of
 
 if TYPE_CHECKING:
-    from django.contrib.auth.models import AbstractBaseUser
+    from people.access import User
 
 PAGE_SIZE: Final = 60
 YEAR_PHOTOS: Final = 12
@@ -68,7 +68,7 @@ def people(request: HttpRequest) -> HttpResponse:
     )
     page = Paginator(ordered, PAGE_SIZE).get_page(request.GET.get("page"))
     covers = inbox.portraits(request.user, [person.pk for person in page.object_list])
-    page.object_list = [
+    shown = [
         Shown(person, figures.get(person.pk, Figures()).photos, covers.get(person.pk))
         for person in page.object_list
     ]
@@ -76,6 +76,7 @@ def people(request: HttpRequest) -> HttpResponse:
     query = urlencode({name: value for name, value in (("q", q), ("hidden", "1" if hidden else "")) if value})
     context = {
         "page": page,
+        "shown": shown,
         "q": q,
         "hidden": hidden,
         "query": f"{query}&" if query else "",
@@ -122,7 +123,7 @@ def search_url(name: str, *more: str) -> str:
     return f"{reverse('search:search')}?{urlencode({'q': query})}"
 
 
-def _years(found: Person, user: AbstractBaseUser, counts: list[tuple[int | None, int]]) -> list[Year]:
+def _years(found: Person, user: User, counts: list[tuple[int | None, int]]) -> list[Year]:
     """The latest years with some photos each; always two statements."""
     mine = gallery_photos(user).filter(faces__person=found).distinct()
     wanted: dict[int | None, list[int]] = {}
@@ -149,7 +150,7 @@ def _years(found: Person, user: AbstractBaseUser, counts: list[tuple[int | None,
     ]
 
 
-def _eras(found: Person, user: AbstractBaseUser) -> list[dict[str, Any]]:
+def _eras(found: Person, user: User) -> list[dict[str, Any]]:
     """How well each age is known, with the faces that stand for it."""
     covered = coverage_of(found, user)
     rows = Prototype.objects.filter(person=found, face__in=faces_for(user).values("pk")).order_by(

@@ -22,6 +22,7 @@ from people.actions.settle import settle
 from people.refusals import PeopleRefused, TwiceInPhoto
 from people.replies import Answer, Reply, reply
 from people.review import open_counts, single_faces
+from people.views.common import by_whom, number
 from photos_project.http import is_fragment
 
 GRID: Final = 24
@@ -46,8 +47,9 @@ def review(request: HttpRequest) -> HttpResponse:
 def strangers(request: HttpRequest) -> HttpResponse:
     """The unknown faces that are like no other, the best first: nothing is out of reach."""
     page = Paginator(single_faces(request.user), GRID).get_page(request.GET.get("page"))
-    page.object_list = inbox.single_items(request.user, page.object_list)
-    return render(request, "people/others.html", {"page": page, "names": inbox.names(request.user)})
+    items = inbox.single_items(request.user, page.object_list)
+    context = {"page": page, "items": items, "names": inbox.names(request.user)}
+    return render(request, "people/others.html", context)
 
 
 @require_POST
@@ -59,7 +61,7 @@ def answer(request: HttpRequest) -> HttpResponse:
         _put_off(request, given)
         return _shown(request, place, given, _Outcome())
     try:
-        outcome = _Outcome(reply(given, request.user))
+        outcome = _Outcome(reply(given, by_whom(request)))
     except PeopleRefused as refused:
         outcome = _Outcome(refused=refused)
     return _shown(request, place, given, outcome)
@@ -114,7 +116,7 @@ def _shown(request: HttpRequest, place: str, given: Answer, outcome: _Outcome) -
         return _redirected(request, outcome, back)
     said = outcome.context(given, back) | {"place": place}
     if place == "photo":
-        photo = photo_or_404(request.user, _number(request.POST.get("photo", "")))
+        photo = photo_or_404(request.user, number(request.POST.get("photo", "")))
         faces = inbox.photo_faces(photo, request.user)
         return render(request, "people/_faces.html", {"photo": photo, "faces": faces} | said)
     if place == "card":
@@ -126,7 +128,7 @@ def _shown(request: HttpRequest, place: str, given: Answer, outcome: _Outcome) -
 
 def _back(request: HttpRequest, place: str) -> str:
     if place == "photo":
-        return reverse("library:photo", args=[_number(request.POST.get("photo", ""))])
+        return reverse("library:photo", args=[number(request.POST.get("photo", ""))])
     if place == "card":
         return reverse("people:review") + "?view=grid"
     return reverse("people:review")
@@ -165,7 +167,3 @@ def _put_off(request: HttpRequest, given: Answer) -> None:
         request.session.pop(_SKIPPED, None)
     elif given.face_ids:
         request.session[_SKIPPED] = [*_skipped(request), given.face_ids[0]][-MOST_SKIPPED:]
-
-
-def _number(text: str) -> int:
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 18 else 0
