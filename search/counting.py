@@ -21,10 +21,9 @@ from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import EmptyResultSet
 from django.db import connection
-from django.db.models import Exists, OuterRef, QuerySet
 
 from library.access import hidden_roots
-from people.models import FaceLabel, ImportedName
+from people.finding import people_by_photo
 from search import filters, refine
 from search.caching import cached
 from search.found import Asked, photo_ids
@@ -116,13 +115,3 @@ def chosen_folder(query: SearchQuery) -> str:
     """The one folder the query asks for; none when it asks for several."""
     found = refine.chosen(query, FACETS["folder"])
     return found[0].strip("/") if len(found) == 1 else ""
-
-
-def people_by_photo() -> QuerySet[Any, Any]:
-    """Pairs of photo and person: by the last standing label of a face, or named by another program."""
-    later = FaceLabel.objects.filter(face=OuterRef("face"), at__gte=OuterRef("at"), pk__gt=OuterRef("pk"))
-    confirmed, rejected = FaceLabel.Verdict.CONFIRMED, FaceLabel.Verdict.REJECTED
-    undone = later.filter(verdict=confirmed) | later.filter(verdict=rejected, person=OuterRef("person"))
-    labels = FaceLabel.objects.filter(~Exists(undone), verdict=confirmed).order_by()
-    told = ImportedName.objects.filter(face__isnull=True).order_by()
-    return labels.values_list("face__photo_id", "person_id").union(told.values_list("photo_id", "person_id"))

@@ -179,7 +179,7 @@ def _people(who: People, counts: Mapping[str, int]) -> list[Choice]:
     chosen = _folded(who.names)
     numbers: dict[str, int] = defaultdict(int)
     labels: dict[str, str] = {}
-    for pk, name in Person.objects.filter(hidden=False).order_by("name", "pk").values_list("pk", "name"):
+    for pk, name in Person.objects.active().filter(hidden=False).values_list("pk", "name"):
         numbers[_key(name)] += counts.get(str(pk), 0)
         labels.setdefault(_key(name), name)
     rows = [

@@ -12,8 +12,8 @@ from django.test.utils import CaptureQueriesContext
 from library.models import Category, Favourite, VideoPart
 from library.tests.factories import add_tag, add_text, make_file, make_photo, make_root, make_user
 from library.tests.pages import assert_sound
-from people.models import FaceLabel, Person
-from people.tests.factories import add_face
+from people.models import Person
+from people.tests.factories import add_face, say
 from search.facets import facets
 from search.found import Asked
 from search.indexing import index_photos
@@ -51,8 +51,7 @@ def categorised(photo, name):
 
 def name_face(photo, name):
     person, _ = Person.objects.get_or_create(name=name)
-    confirmed = {"verdict": FaceLabel.Verdict.CONFIRMED, "source": FaceLabel.Source.HUMAN_CONFIRMED}
-    FaceLabel.objects.create(face=add_face(photo), person=person, **confirmed)
+    say(add_face(photo), person)
     return person
 
 
@@ -132,9 +131,7 @@ def test_people_who_must_all_be_there_are_counted_together(member):
     for photo, name in ((both, "Anna"), (anna, "Anna"), (ben, "Ben")):
         name_face(photo, name)
     face = add_face(both, x=0.7)
-    FaceLabel.objects.create(
-        face=face, person=Person.objects.get(name="Ben"), verdict="confirmed", source="human_confirmed"
-    )
+    say(face, Person.objects.get(name="Ben"))
     assert numbers(facets(Asked(""), member).people) == {"Anna": 2, "Ben": 2}
     assert numbers(facets(Asked("person:anna"), member).people) == {"Anna": 2, "Ben": 1}
     either = facets(Asked("person:anna or person:ben"), member)
