@@ -296,7 +296,7 @@ def one_by_one(library: Library, rows: np.ndarray) -> dict[str, Any]:
         library.add_faces(np.array([row]))
         face = Face.objects.get(pk=int(library.faces[row]))
         started, used = time.perf_counter(), time.process_time()
-        decide([face.photo_id], library.space)
+        decide(list(Face.objects.filter(photo=face.photo_id).defer("embedding")), library.space)
         deciding.append(1000 * (time.perf_counter() - started))
         recognise(photo_ids=[face.photo_id])
         whole.append(1000 * (time.perf_counter() - started) - deciding[-1])
@@ -405,11 +405,11 @@ class Relative:
 
 
 def asked_by_inbox(library: Library) -> list[tuple[int, ...]]:
-    from people.actions.cluster import recount_clusters
-    from people.review import questions
+    """The next questions; when there are none, the single faces as the page shows them."""
+    from people.review import questions, single_faces
 
-    del recount_clusters
-    return [question.face_ids for question in questions(library.owner, 5)]
+    asked = [question.face_ids for question in questions(library.owner, 5)]
+    return asked or [(face.pk,) for face in single_faces(library.owner)[:5]]
 
 
 def asked_at_random(library: Library, random: np.random.Generator) -> list[tuple[int, ...]]:
@@ -425,7 +425,7 @@ def run(world: World, engine: str, options: argparse.Namespace) -> dict[str, Any
     started = time.perf_counter()
     library = Library(world, engine)
     likeness = alike(world)
-    new = min(ONE_BY_ONE, len(world.person) // 10)
+    new = min(ONE_BY_ONE, max(1, len(world.person) // 10))
     rows = np.random.default_rng(5).permutation(len(world.person))
     library.add_faces(np.sort(rows[new:]))
     result: dict[str, Any] = {
