@@ -30,6 +30,7 @@ from library.actions.times import borrow_offsets, reapply_corrections
 from library.colours import store_colours
 from library.duplicates import regroup
 from library.models import Photo
+from people.actions.dates import withdraw_early_names
 from photos_project.logging import get_logger
 from search.indexing import index_photos
 
@@ -163,6 +164,7 @@ def enter(worker: Worker, reads: Sequence[ReadFile], results: Mapping[int, Prepr
     foreign.enter_videos(results, done)
     borrow_offsets(photo_ids=list(outcome.results))
     reapply_corrections(photo_ids=list(outcome.results))
+    withdraw_early_names(photo_ids=list(outcome.results))
     store_colours(photo_ids=list(outcome.results))
     identities.record_versions(counted)
     ledger.enter(outcome, held)
