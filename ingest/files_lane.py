@@ -80,6 +80,7 @@ class FilesLane:
                     hands.put_down()
                     upcoming = self._claim(pool)
                 batch = upcoming
+        counting.fold_now_and_then(now=True)
         return finished
 
     def _claim(self, pool: ThreadPoolExecutor) -> _Batch | None:

@@ -12,6 +12,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from ingest.foreign import tells_more
+from ingest.ledger import read_again, tell
 from ingest.models import StepRun
 from ingest.sources import hear_again, tell_otherwise, waits_to_be_heard
 from ingest.steps.preprocessing import ReadFile
@@ -98,7 +99,7 @@ class Entry:
             self._split_unread(owner)
         self._move_file(found.file_id or 0, photo, owner)
         if owner.missing_since and owner.state == Photo.State.FAILED:
-            Photo.objects.filter(pk=owner.pk).update(state=Photo.State.PENDING)
+            read_again(Photo.objects.filter(pk=owner.pk))
         Photo.objects.filter(pk=owner.pk).update(missing_since=None)
         if tells_more(found, owner) or tell_otherwise([owner], {found.file_id or 0}):
             self._to_hear.add(owner.pk)
@@ -130,6 +131,8 @@ class Entry:
             file.save(update_fields=["photo"])
         self._files[owner.pk] = set()
         Photo.objects.filter(pk=owner.pk).update(state=Photo.State.PENDING)
+        if owner.state != Photo.State.PENDING:
+            tell(owner.pk, owner.state, Photo.State.PENDING)
         if owner.pk in self._held:
             self.next_states[owner.pk] = Photo.State.PENDING
 
@@ -140,8 +143,10 @@ class Entry:
         # It was another picture until its file was replaced: it keeps its story, and is missing.
         self.regrouped.add(photo.pk)
         seen = photo.renditions_at is not None
+        after = Photo.State.PROCESSING_OBJECTS if seen else Photo.State.FAILED
+        tell(photo.pk, photo.state, after)
         Photo.objects.filter(pk=photo.pk).update(
-            state=Photo.State.PROCESSING_OBJECTS if seen else Photo.State.FAILED,
+            state=after,
             scan=photo.scan if seen else 0,
             error_message="" if seen else "No file of this photo is there any more.",
             missing_since=timezone.now(),

@@ -169,6 +169,16 @@ def begin(photo_ids: Sequence[int]) -> None:
         tell(pk, Photo.State.PENDING, Photo.State.PREPROCESSING)
 
 
+def read_again(photos: QuerySet[Photo]) -> list[int]:
+    """Send these photos back to the start: there is something new to be read. Returns their keys."""
+    before = dict(photos.order_by("pk").values_list("pk", "state"))
+    photos.filter(pk__in=before).update(state=Photo.State.PENDING, error_message="", lost_leases=0)
+    for pk, was in before.items():
+        if was != Photo.State.PENDING:
+            tell(pk, was, Photo.State.PENDING)
+    return list(before)
+
+
 @transaction.atomic
 def finish(worker: Worker, photo_ids: Sequence[int]) -> None:
     """Make the photos findable, close them as completed or partial, and give their leases back."""

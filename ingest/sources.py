@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from django.db.models import QuerySet
 
+from ingest import ledger
 from ingest.models import StepRun
 from library.models import Photo, PhotoFile, RootViewer
 from library.storage import original_path
@@ -106,7 +107,7 @@ def hear_again(photo_ids: Iterable[int]) -> None:
     known = Photo.objects.filter(pk__in=photo_ids, sha256__isnull=False)
     runs = StepRun.objects.filter(photo__in=known, step=StepRun.Step.PREPROCESSING)
     runs.exclude(photo__state__in=Photo.FILES_LANE_STATES).update(status=StepRun.Status.PENDING)
-    known.exclude(state__in=Photo.FILES_LANE_STATES).update(state=Photo.State.PENDING)
+    ledger.read_again(known.exclude(state__in=Photo.FILES_LANE_STATES))
 
 
 def waits_to_be_heard(photo_id: int) -> bool:

@@ -19,8 +19,8 @@ from django.db import connection
 from django.http import Http404
 from pgvector import Vector
 
-from library.access import photos_for
 from library.models import PhotoQuerySet
+from people.access import faces_for
 from people.models import Face
 from search import filters, hybrid
 from search.query import SearchQuery
@@ -50,8 +50,9 @@ _NONE: Final = Notice("No other face is clearly like this one. These come neares
 
 
 def face_or_404(user: AbstractBaseUser | AnonymousUser, pk: int) -> Face:
-    """The face if its photo may be seen."""
-    face = Face.objects.select_related("space", "photo").filter(pk=pk, photo__in=photos_for(user)).first()
+    """The face if its photo may be seen, and an engine has looked at it."""
+    faces = faces_for(user).filter(status=Face.Status.FACE, space__isnull=False)
+    face = faces.select_related("space", "photo").filter(pk=pk).first()
     if face is None:
         raise Http404
     return face

@@ -162,7 +162,7 @@ def _names(counts: dict[str, int]) -> Iterator[Entry]:
         yield Entry("tag", name, pk, _fewest(words(name), counts))
     for pk, name in Category.objects.values_list("pk", "name"):
         yield Entry("category", name, pk)
-    for pk, name in Person.objects.filter(hidden=False).exclude(name="").values_list("pk", "name"):
+    for pk, name in Person.objects.active().filter(hidden=False).exclude(name="").values_list("pk", "name"):
         yield Entry("person", name, pk)
     for pk, title in Album.objects.values_list("pk", "title"):
         yield Entry("album", title, pk)

@@ -38,8 +38,6 @@ RRF_K: Final = 60
 EXACT_LIMIT: Final = 20_000
 """Up to so many eligible photos every distance is computed; above, the HNSW index answers if there is one."""
 
-EF_SEARCH: Final = 100
-
 _ORDERS: Final[dict[Sort, str]] = {
     "relevance": "score DESC, keyword_rank NULLS LAST, photo_id DESC",
     "newest": "taken_local DESC, photo_id DESC",
@@ -71,10 +69,15 @@ class Ranking:
     words: Words | None = None
     meaning: Meaning | None = None
     estimate: int = 0
-    approximate: bool = False
+    indexed: int | None = None
     hidden_roots: tuple[int, ...] = ()
     sort: Sort = "relevance"
     weaker: bool = False
+
+    @property
+    def approximate(self) -> bool:
+        """Whether the index answers, which holds ``indexed`` photos; otherwise every distance is computed."""
+        return self.indexed is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +103,9 @@ def chosen(ranking: Ranking) -> Ranking:
     """The ranking with its way to the nearest vectors."""
     estimate = estimated(ranking.photos)
     meaning = ranking.meaning
-    many = meaning is not None and estimate > EXACT_LIMIT and vector_indexes.is_indexed(meaning.space_id)
-    return replace(ranking, estimate=estimate, approximate=many)
+    many = meaning is not None and estimate > EXACT_LIMIT
+    indexed = vector_indexes.indexed_rows(meaning.space_id) if meaning and many else None
+    return replace(ranking, estimate=estimate, indexed=indexed)
 
 
 def ranked(ranking: Ranking, *, limit: int, offset: int) -> Ranked:
@@ -109,7 +113,7 @@ def ranked(ranking: Ranking, *, limit: int, offset: int) -> Ranked:
     try:
         found = _run(ranking, limit, offset)
         if ranking.approximate and found.near < CANDIDATES:
-            found = _run(replace(ranking, approximate=False), limit, offset)
+            found = _run(replace(ranking, indexed=None), limit, offset)
     except EmptyResultSet:  # Django's word for a condition that nothing can meet
         return Ranked([])
     return found
@@ -154,13 +158,14 @@ def _why(keyword: int | None, semantic: int | None, near: float | None, scale: S
 @contextmanager
 def _index_settings(ranking: Ranking) -> Iterator[None]:
     """Until the end of the block HNSW goes on scanning until enough eligible photos were found."""
-    if not ranking.approximate:
+    if ranking.indexed is None:
         yield
         return
     with transaction.atomic():
         with connection.cursor() as cursor:
+            ef_search = vector_indexes.ef_search(ranking.indexed)
             cursor.execute(
-                f"SET LOCAL hnsw.iterative_scan = strict_order; SET LOCAL hnsw.ef_search = {EF_SEARCH:d}"
+                f"SET LOCAL hnsw.iterative_scan = strict_order; SET LOCAL hnsw.ef_search = {ef_search:d}"
             )
         yield
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
@@ -19,6 +19,8 @@ from photos_project.http import is_fragment
 def favourite(request: HttpRequest, pk: int) -> HttpResponse:
     """``on`` is 1 or 0. Answers with the new button, or goes back to the page that it stood on."""
     photo = photo_or_404(request.user, pk)
+    if request.user.pk is None:
+        raise Http404
     on = request.POST.get("on") == "1"
     set_favourite(photo_id=photo.pk, user_id=request.user.pk, on=on)
     if is_fragment(request):

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 from django.db import connection, transaction
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from library.models import EmbeddingSpace, Photo
@@ -48,22 +48,21 @@ from vision.results import Box, DetectedFace
 pytestmark = pytest.mark.django_db
 
 PLACES = (Box(0.1, 0.1, 0.2, 0.3), Box(0.4, 0.1, 0.2, 0.3), Box(0.7, 0.1, 0.2, 0.3), Box(0.1, 0.6, 0.2, 0.3))
-BIRTHS = (None, date(1990, 1, 1), date(2005, 6, 1), date(2015, 1, 1))
+BIRTHS = (None, date(1990, 1, 1), None)
 Deed = tuple[str, int, int, int]
 
 
 class World:
-    """Four photos of ten years each, two faces in each, four people."""
+    """So small that deeds often meet: two photos with two faces each, three people."""
 
     def __init__(self) -> None:
         self.users = [make_user("olga", owner=True), make_user("max")]
-        years = [datetime(year, 7, 1, tzinfo=UTC) for year in (1985, 2000, 2010)]
+        years = [datetime(year, 7, 1, tzinfo=UTC) for year in (1985, 2010)]
         self.photos: list[Photo] = [make_photo(taken_local=year) for year in years]
-        self.photos.append(make_photo(taken_local=None))
         for photo in self.photos:
             for box in PLACES[:2]:
                 add_face(photo, x=box.x, y=box.y, width=box.width, height=box.height)
-        for name, birth in zip("ABCD", BIRTHS, strict=True):
+        for name, birth in zip("ABC", BIRTHS, strict=True):
             make_person(name, birth_date=birth)
         other = EmbeddingSpace.objects.create(kind="face", engine="other", model="2", dimensions=4)
         self.spaces = [make_space("face", 4), other]
@@ -77,8 +76,9 @@ class World:
         return sorted({keys[number % len(keys)], keys[(number // 7) % len(keys)]})
 
     def person(self, number: int) -> Person:
-        """Anybody, also somebody who was merged: a page may be old."""
+        """Mostly one of the first, also when merged by now: a page may be old."""
         people = list(Person.objects.order_by("pk"))
+        people = people[:3] if number % 4 else people
         return people[number % len(people)]
 
     def do(self, deed: Deed) -> PeopleEvent | None:
@@ -113,7 +113,7 @@ class World:
 
     def do_edit(self, one: int, two: int, by: Any) -> PeopleEvent:
         return edit(
-            person=self.person(one), birth_date=BIRTHS[two % 4], user=by if one % 3 == 0 else None, by=by
+            person=self.person(one), birth_date=BIRTHS[two % 3], user=by if one % 3 == 0 else None, by=by
         )
 
     def do_set_cover(self, one: int, two: int, by: Any) -> PeopleEvent | None:
@@ -155,7 +155,7 @@ class World:
     def do_import(self, one: int, two: int, by: Any) -> None:
         person = self.person(two)
         named = [NamedPerson(person.name, PLACES[one % 4], "mwg")]
-        import_names(named={self.photos[two % 4].pk: named})
+        import_names(named={self.photos[two % 2].pk: named})
 
     def do_look(self, one: int, two: int, by: Any) -> None:
         """An engine looks again, and finds some of the faces, perhaps a little moved."""
@@ -164,11 +164,11 @@ class World:
             for place, box in enumerate(PLACES)
             if one >> place & 1
         ]
-        replace_faces(space=self.spaces[two % 2], found={self.photos[two // 2 % 4].pk: found})
+        replace_faces(space=self.spaces[two % 2], found={self.photos[two // 2 % 2].pk: found})
 
     def do_draw(self, one: int, two: int, by: Any) -> PeopleEvent:
         person = self.person(two) if two % 2 else None
-        return draw_face(photo=self.photos[one % 4], box=PLACES[2 + one // 4 % 2], person=person, by=by)
+        return draw_face(photo=self.photos[one % 2], box=PLACES[2 + one // 4 % 2], person=person, by=by)
 
     def do_move(self, one: int, two: int, by: Any) -> PeopleEvent:
         box = PLACES[two % 4]
@@ -190,8 +190,8 @@ def unit(place: int) -> Any:
 
 DEEDS = [name.removeprefix("do_") for name in vars(World) if name.startswith("do_")]
 #: What happens most in a library; the rest is as likely as each other.
-OFTEN = ["confirm", "guess", "import", "look", "undo", "merge"] * 2
-LENGTH = 30
+OFTEN = ["confirm", "reject", "guess", "guess", "set_cover", "look", "undo", "merge"] * 2
+LENGTH = 40
 
 
 def story_of(seed: int) -> Iterator[Deed]:
@@ -207,10 +207,12 @@ def story_of(seed: int) -> Iterator[Deed]:
 
 
 @settings(
-    max_examples=8,
+    max_examples=6,
     deadline=None,
     derandomize=True,
     database=None,
+    # A shorter seed is no shorter story.
+    phases=[Phase.generate],
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(st.integers(0, 1_000_000))

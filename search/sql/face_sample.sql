@@ -12,7 +12,8 @@ CROSS JOIN generate_series(0, %(size)s - 1) AS step
 CROSS JOIN LATERAL (
     SELECT id, embedding
     FROM people_face
-    WHERE space_id = %(space)s AND photo_id <> %(photo)s AND id >= low + (high - low) * step / (%(size)s - 1)
+    WHERE space_id = %(space)s AND status = 'face' AND photo_id <> %(photo)s
+        AND id >= low + (high - low) * step / (%(size)s - 1)
     ORDER BY id
     LIMIT 1
 ) AS found

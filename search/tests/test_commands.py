@@ -93,7 +93,13 @@ def test_reindex_vectors_keeps_the_indexes_that_are_needed(embedder, photo_of, s
     assert _actions() == ["none"]
     assert _actions("--threshold", "10") == ["built"]
     assert _actions("--threshold", "10") == ["kept"]
-    assert _index_definition().endswith(f"WHERE (space_id = {space.pk})")
+    definition = _index_definition()
+    assert definition.endswith(f"WITH (m='24', ef_construction='128') WHERE (space_id = {space.pk})")
+    with connection.cursor() as cursor:
+        cursor.execute(f"DROP INDEX photo_embedding_hnsw_{space.pk}")
+        cursor.execute(definition.replace("m='24'", "m='16'"))
+    assert _actions("--threshold", "10") == ["built"]
+    assert _index_definition() == definition
 
     monkeypatch.setattr(ranking, "EXACT_LIMIT", 10)
     with connection.cursor() as cursor:

@@ -12,8 +12,8 @@ from django.test.utils import CaptureQueriesContext
 from library.models import Category, Favourite, VideoPart
 from library.tests.factories import add_tag, add_text, make_file, make_photo, make_root, make_user
 from library.tests.pages import assert_sound
-from people.models import FaceLabel, Person
-from people.tests.factories import add_face
+from people.models import ImportedName, Person
+from people.tests.factories import add_face, say
 from search.facets import facets
 from search.found import Asked
 from search.indexing import index_photos
@@ -51,8 +51,7 @@ def categorised(photo, name):
 
 def name_face(photo, name):
     person, _ = Person.objects.get_or_create(name=name)
-    confirmed = {"verdict": FaceLabel.Verdict.CONFIRMED, "source": FaceLabel.Source.HUMAN_CONFIRMED}
-    FaceLabel.objects.create(face=add_face(photo), person=person, **confirmed)
+    say(add_face(photo), person)
     return person
 
 
@@ -132,15 +131,21 @@ def test_people_who_must_all_be_there_are_counted_together(member):
     for photo, name in ((both, "Anna"), (anna, "Anna"), (ben, "Ben")):
         name_face(photo, name)
     face = add_face(both, x=0.7)
-    FaceLabel.objects.create(
-        face=face, person=Person.objects.get(name="Ben"), verdict="confirmed", source="human_confirmed"
-    )
+    say(face, Person.objects.get(name="Ben"))
     assert numbers(facets(Asked(""), member).people) == {"Anna": 2, "Ben": 2}
     assert numbers(facets(Asked("person:anna"), member).people) == {"Anna": 2, "Ben": 1}
     either = facets(Asked("person:anna or person:ben"), member)
     assert (either.people_mode, numbers(either.people)) == ("any", {"Anna": 2, "Ben": 2})
     none = facets(Asked("-person:anna"), member)
     assert (none.people_mode, none.total, chosen(none.people)) == ("none", 1, ["Anna"])
+
+
+def test_people_are_who_they_are_now(member):
+    photo, told = make_photo(), make_photo()
+    anna = name_face(photo, "Anna")
+    merged = Person.objects.create(name="Annie", merged_into=anna)
+    ImportedName.objects.create(photo=told, person=merged, name="Annie", source="takeout")
+    assert numbers(facets(Asked(""), member).people) == {"Anna": 2}
 
 
 def test_hidden_people_are_no_choice(member):
@@ -171,6 +176,8 @@ def test_nothing_hidden_is_counted_or_named(member):
     found = facets(Asked(""), member)
     assert found.total == 1
     assert "ecret" not in repr(found)
+    asked = facets(Asked('person:"secret agent" camera:"secret cam" folder:"secret folder"'), member)
+    assert "Secret" not in repr(asked), "not even how it is written"
 
 
 def test_duplicates_are_collapsed_or_shown(member):

@@ -8,8 +8,8 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from library.models import PhotoFile, Root
-from library.tests.factories import add_tag, add_text, make_photo, make_root, make_user
+from library.models import Album, PhotoFile, Root
+from library.tests.factories import add_tag, add_text, make_file, make_photo, make_root, make_user
 from library.tests.pages import assert_sound
 from search.indexing import index_photos
 
@@ -143,6 +143,18 @@ def test_weaker_matches_are_a_link_away(client, member, embedder, photo_of):
     more = assert_sound(client.get(link[1].replace("&amp;", "&")))
     assert len(found_ids(more)) == len(found_ids(html)) + 1
     assert "Show clear matches only" in more
+
+
+def test_albums_are_found_as_the_page_of_albums_shows_them(client, member):
+    make_root()
+    closed = make_root()
+    closed.visible_to.add(make_user())
+    photo = make_photo("open.jpg")
+    make_file(photo, "trip/open.jpg", root=closed)
+    Album.objects.create(title="Our picnic").add([photo.pk])
+    Album.objects.create(title="Secret trip", source=Album.Source.TAKEOUT).add([photo.pk])
+    assert found_ids(page(client, "album:picnic")) == [photo.pk]
+    assert found_ids(page(client, "album:trip")) == []
 
 
 def test_later_pages_heed_rights_that_ended(client, member, no_embedder, short_pages):
