@@ -1,6 +1,6 @@
 """How fast the pipeline takes in a library, and whether it stays so when the library is large.
 
-    .venv/bin/python benchmarks/pipeline.py [decoders] [lane] [rescan] [claim] [memory] [--photos 2000] [--json]
+    .venv/bin/python benchmarks/pipeline.py [decoders] [lane] [rescan] [claim] [memory] [--photos 2000]
 
 decoders  A 12-megapixel JPEG to its preview: Pillow, libvips, and simplejpeg when it is installed.
 lane      The files lane against decoding, scaling and encoding the same files with the same libraries alone,
@@ -9,8 +9,8 @@ rescan    Scanning 100,000 files (--files) of which none has changed.
 claim     Taking a batch from 1,000,000 photos (--rows).
 memory    Resident memory of a worker while the files lane reads 10,000 small photos (--small).
 
-Without a name everything is measured. CPU-seconds are those of this process, all threads; PostgreSQL's own are
-apart. The pictures are made round by round and deleted again, in a temporary folder.
+Without a name everything is measured. CPU-seconds are those of this process, all threads; PostgreSQL's own
+are apart. The pictures are made round by round and deleted again, in a temporary folder.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ def _large_picture(dice: np.random.Generator) -> Any:
     return image
 
 
-# --- Decoders -------------------------------------------------------------------------------------------------
+# --- Decoders -----------------------------------------------------------------------------------------------
 
 
 def decoders(options: argparse.Namespace, temporary: Path) -> dict[str, Any]:
@@ -135,7 +135,7 @@ def _scaled(image: Any) -> Any:
     return image.resize(size, Image.Resampling.HAMMING, reducing_gap=2.0)
 
 
-# --- The files lane -------------------------------------------------------------------------------------------
+# --- The files lane -----------------------------------------------------------------------------------------
 
 
 def lane(options: argparse.Namespace, temporary: Path) -> dict[str, Any]:
@@ -204,7 +204,7 @@ def _bare_pillow(path: Path) -> None:
     bare_files([path])
 
 
-# --- A large library ------------------------------------------------------------------------------------------
+# --- A large library ----------------------------------------------------------------------------------------
 
 
 def rescan(options: argparse.Namespace, temporary: Path) -> dict[str, Any]:
@@ -271,7 +271,7 @@ def _many_rows(count: int, state: str) -> None:
     names = ", ".join(columns)
     with connection.cursor() as cursor:
         cursor.execute(
-            f"INSERT INTO library_photo (sha256, {names}) SELECT md5(n::text) || md5(n::text), {names} "
+            f"INSERT INTO library_photo (sha256, {names}) SELECT md5(n::text) || md5(n::text), {names} "  # noqa: S608
             "FROM library_photo, generate_series(1, %s) n WHERE id = %s",
             [count, template.pk],
         )
@@ -302,7 +302,7 @@ def _claims(times: int, *, finish: bool) -> dict[str, float]:
     }
 
 
-# --- Memory ---------------------------------------------------------------------------------------------------
+# --- Memory -------------------------------------------------------------------------------------------------
 
 
 def memory(options: argparse.Namespace, temporary: Path) -> dict[str, Any]:
