@@ -27,6 +27,7 @@ engines: .venv/.installed ## Add engines to .venv: make engines EXTRAS=insightfa
 	@if [ -z "$(EXTRAS)" ]; then echo "Which? For example:  make engines EXTRAS=insightface,openclip"; exit 2; fi
 	$(BIN)/python -m pip install --disable-pip-version-check --constraint requirements-engines.lock '.[$(EXTRAS)]'
 	@case "$(EXTRAS)" in *paddleocr*) ;; *) $(call keep_headless_opencv,$(BIN)) ;; esac
+	@$(call keep_one_onnxruntime,$(BIN))
 
 run: .venv/.installed ## Set up, scan, process and serve: make run PHOTOS=<folder with photos>
 	@if [ -z "$${PHOTOS:-}" ]; then \
@@ -62,7 +63,7 @@ fix: .venv/.installed-dev ## Let ruff repair and format what it can
 	$(BIN)/ruff format .
 
 bench: .venv/.installed-dev ## Run the benchmarks on this machine
-	for file in benchmarks/[a-z]*.py; do echo "== $$file"; $(BIN)/python "$$file"; done
+	for file in $$(grep -l __main__ benchmarks/*.py); do echo "== $$file"; $(BIN)/python "$$file"; done
 
 # Where python3 is too old (macOS, older Debians) or has no venv, say so before it fails in an obscure way.
 .venv/bin/python:
@@ -95,6 +96,14 @@ keep_headless_opencv = if $(1)/python -m pip show --quiet opencv-python 2>/dev/n
 	version="$$($(1)/python -c 'from importlib.metadata import version; print(version("opencv-python-headless"))')"; \
 	$(1)/python -m pip uninstall --quiet --yes opencv-python; \
 	$(1)/python -m pip install --quiet --disable-pip-version-check --no-deps --force-reinstall "opencv-python-headless==$$version"; \
+	fi
+
+# Both packages hold the same modules: the one for graphics cards is laid anew once the other is gone.
+keep_one_onnxruntime = if $(1)/python -m pip show --quiet onnxruntime-gpu 2>/dev/null \
+	&& $(1)/python -m pip show --quiet onnxruntime 2>/dev/null; then \
+	version="$$($(1)/python -c 'from importlib.metadata import version; print(version("onnxruntime-gpu"))')"; \
+	$(1)/python -m pip uninstall --quiet --yes onnxruntime; \
+	$(1)/python -m pip install --quiet --disable-pip-version-check --no-deps --force-reinstall "onnxruntime-gpu==$$version"; \
 	fi
 
 # The development set contains the other one.

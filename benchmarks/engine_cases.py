@@ -8,14 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal, cast
 
 import numpy as np
 
+from benchmarks.previews import pictures
+from benchmarks.random_models import describer_folder, face_pack
 from vision import choice
 from vision.config import EngineConfig
+from vision.errors import EngineUnavailable
 from vision.results import RGBImage
+from vision.tests.describer_support import pretend_torchvision
 
 RANDOM_TAG = "random"
 Call = Callable[[Sequence[RGBImage]], object]
@@ -40,12 +45,13 @@ class Setup:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """An engine and the bare call; ``text`` where it embeds texts."""
+    """An engine and the bare call; ``text`` where it embeds texts; ``finds`` what it finds a number of."""
 
     engine_id: str
     ours: Call
     bare: Call | None = None
     text: Callable[[Sequence[str]], object] | None = None
+    finds: str = ""
 
 
 def openclip(setup: Setup) -> Case:
@@ -109,14 +115,18 @@ def _onnx(setup: Setup, folder: Path | None) -> Case:
     def bare(images: Sequence[RGBImage]) -> object:
         import onnxruntime
 
-        from vision.devices import onnx_providers, session_options
+        from vision.devices import provider_options, session_options, start_providers
         from vision.embedders.clip_folder import read_clip_folder
         from vision.weights import downloaded
 
         if not sessions:
             place = read_clip_folder(folder or downloaded("clip", config.model_cache_dir))
+            providers = start_providers(config)
             session = onnxruntime.InferenceSession(
-                str(place.visual_model), session_options(config), providers=onnx_providers(config)
+                str(place.visual_model),
+                session_options(config),
+                providers=providers,
+                provider_options=provider_options(providers, config),
             )
             sessions.extend((session, place.preprocess))
         session, prepare = sessions
@@ -195,15 +205,18 @@ def dlib(setup: Setup) -> Case:
 
 
 def insightface(setup: Setup) -> Case:
-    """InsightFace, with downloaded weights; no bare call: its own searches at one size only."""
-    engine = choice.faces(replace(setup.config, face_engine="insightface"))
-    return Case(engine.engine_id, engine.analyze)
+    """InsightFace; no bare call: its own searches at one size only."""
+    config = replace(setup.config, face_engine="insightface")
+    if setup.random:
+        config = replace(config, face_model=random_faces(setup))
+    engine = choice.faces(config)
+    return Case(engine.engine_id, engine.analyze, finds="faces")
 
 
 def yunet_sface(setup: Setup) -> Case:
     """YuNet and SFace, with downloaded weights; no bare call: its own searches at one size only."""
     engine = choice.faces(replace(setup.config, face_engine="yunet_sface"))
-    return Case(engine.engine_id, engine.analyze)
+    return Case(engine.engine_id, engine.analyze, finds="faces")
 
 
 def paddleocr(setup: Setup) -> Case:
@@ -213,8 +226,14 @@ def paddleocr(setup: Setup) -> Case:
 
 
 def describer(setup: Setup) -> Case:
-    """The vision-language model, with downloaded weights."""
-    engine = choice.describer(replace(setup.config, descriptions=True))
+    """The vision-language model; random ones write 96 words about every picture."""
+    config = replace(setup.config, descriptions=True)
+    if setup.random:
+        require("transformers", "torch")
+        pretend_torchvision()
+        describer_folder(setup.scratch / "random-describer")
+        config = replace(config, description_model_dir=setup.scratch / "random-describer")
+    engine = choice.describer(config)
     return Case(engine.engine_id, engine.describe)
 
 
@@ -251,15 +270,16 @@ CASES: dict[str, Callable[[Setup], Case]] = {
 }
 
 
+def require(*packages: str) -> None:
+    """Raise EngineUnavailable for the first that is not installed."""
+    for package in packages:
+        if find_spec(package) is None:
+            raise EngineUnavailable(f"The package {package} is not installed.", "docs/models.md says how.")
+
+
 def import_open_clip() -> None:
     """With torchvision's operators declared where its compiled part does not fit torch; needs the package."""
-    from importlib.util import find_spec
-
-    from vision.embedders.openclip_files import PACKAGES
-    from vision.errors import EngineUnavailable
-
-    if find_spec("open_clip") is None or find_spec("torch") is None:
-        raise EngineUnavailable("OpenCLIP or torch is not installed.", PACKAGES)
+    require("open_clip", "torch")
     from vision.tests.torch_support import import_open_clip as declare
 
     declare()
@@ -290,6 +310,14 @@ def exported(setup: Setup) -> Path:
     if not folder.exists():
         export_clip(random_clip(setup), folder)
     return folder
+
+
+def random_faces(setup: Setup) -> str:
+    """A pack of InsightFace with random weights, made once; its name."""
+    require("insightface", "timm")
+    pretend_torchvision()
+    face_pack(setup.scratch / "insightface" / RANDOM_TAG, pictures(None, 8))
+    return RANDOM_TAG
 
 
 def random_ram_plus(folder: Path) -> None:

@@ -6,9 +6,9 @@
 Each engine is measured in a process of its own, on the JPEGs of FOLDER (previews; by default painted ones),
 at batches of 1, 8 and 32. Engine and bare call take turns, so that a machine whose speed wavers wavers for
 both; the overhead is in CPU-seconds on a processor, in seconds on the clock on a graphics card. Memory is
-what the process holds more after loading and one batch. Engines whose packages or weights are missing are
-left out with the reason; ``--random`` makes full-size models with random weights for those where that can
-be done (the speed of a network does not depend on its weights).
+what the process holds more after loading and one batch, on a card all that was taken. Engines whose packages
+or weights are missing are left out with the reason; ``--random`` makes full-size models with random weights
+for those where that can be done (the speed of a network does not depend on its weights).
 """
 
 from __future__ import annotations
@@ -29,40 +29,13 @@ PROJECT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(PROJECT))
 
 from benchmarks.engine_cases import CASES, Setup  # noqa: E402
+from benchmarks.previews import pictures  # noqa: E402
 from vision.errors import EngineUnavailable  # noqa: E402
-from vision.results import RGBImage  # noqa: E402
 
 BATCHES = (1, 8, 32)
 #: Batches that would take longer (seconds) are left out.
 LONGEST_CALL = 20.0
 TEXTS = ("two cats on a sofa", "a receipt from the vet", "grandmother at the beach in 2019")
-
-
-def pictures(folder: Path | None, count: int = 32) -> list[RGBImage]:
-    """Previews of 2048 pixels: of the folder, or painted ones with structure at every scale."""
-    from vision.imaging.open import load_rgb
-
-    if folder is not None:
-        paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in {".jpg", ".jpeg"})
-        found = [load_rgb(path, 2048) for path in paths[:count]]
-        return [found[number % len(found)] for number in range(count)]
-    from PIL import Image, ImageDraw, ImageFont
-
-    random = np.random.default_rng(1)
-    painted = []
-    for number in range(count):
-        image = Image.new("RGB", (2048, 1536))
-        for size in (4, 16, 64, 256):
-            noise = random.integers(0, 256, (size * 3, size * 4, 3), dtype=np.uint8)
-            image = Image.blend(
-                image, Image.fromarray(noise).resize(image.size, Image.Resampling.BICUBIC), 0.45
-            )
-        if number % 4 == 0:
-            drawing = ImageDraw.Draw(image)
-            drawing.rectangle((200, 500, 1800, 850), fill="white")
-            drawing.text((250, 550), f"RECEIPT {number}", fill="black", font=ImageFont.load_default(200))
-        painted.append(np.asarray(image))
-    return painted
 
 
 def resident_mib() -> float:
@@ -72,29 +45,30 @@ def resident_mib() -> float:
     return psutil.Process().memory_info().rss / 2**20
 
 
-def cuda_mib() -> float:
-    """Memory torch has taken on the card; 0 without one."""
-    if "torch" not in sys.modules:
-        return 0.0
-    import torch
+def card_mib() -> int:
+    """Memory that is taken on the graphics cards, whoever took it; 0 without one."""
+    from vision.memory import gpus
 
-    return torch.cuda.max_memory_allocated() / 2**20 if torch.cuda.is_available() else 0.0
+    return sum(card.used_mib for card in gpus())
 
 
 def measure(name: str, setup: Setup, folder: Path | None, seconds: float) -> dict[str, Any]:
     """One engine, in this process. Raises EngineUnavailable when it cannot run."""
     images = pictures(folder)
     case = CASES[name](setup)
-    before, started = resident_mib(), time.perf_counter()
+    before, on_card, started = resident_mib(), card_mib(), time.perf_counter()
     case.ours(images[:1])
     row: dict[str, Any] = {
         "engine": case.engine_id,
         "load_seconds": round(time.perf_counter() - started, 2),
         "memory_mib": round(resident_mib() - before),
-        "gpu_memory_mib": round(cuda_mib()),
+        "gpu_memory_mib": max(0, card_mib() - on_card) if setup.device == "cuda" else 0,
         "images_per_second": {},
         "overhead_percent": {},
     }
+    if case.finds:
+        found: Any = case.ours(images[:8])
+        row["found"] = f"{sum(map(len, found)) / len(found):g} {case.finds} a picture"
     clock = time.perf_counter if setup.device == "cuda" else time.process_time
     for batch in BATCHES:
         rates = list(row["images_per_second"].values())
@@ -152,7 +126,9 @@ def in_a_process(name: str, options: argparse.Namespace, cache: str) -> dict[str
     command += ["--folder", str(options.folder)] if options.folder else []
     if options.random:
         # Apart from what is measured: making a model leaves memory behind.
-        subprocess.run([*command, "--prepare"], capture_output=True, check=False)
+        made = subprocess.run([*command, "--prepare"], capture_output=True, text=True, check=False)
+        if made.returncode:
+            return {"engine": name, "left_out": (made.stderr.strip().splitlines() or ["failed"])[-1]}
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         return {"engine": name, "left_out": (done.stderr.strip().splitlines() or ["failed"])[-1]}
@@ -174,7 +150,7 @@ def table(rows: Sequence[dict[str, Any]]) -> str:
             for key in ("images_per_second", "overhead_percent")
         )
         cells = (
-            row["engine"],
+            row["engine"] + (f" ({row['found']})" if "found" in row else ""),
             row["load_seconds"],
             memory,
             rates,

@@ -99,7 +99,7 @@ def fill(photos: int, dimensions: int) -> Any:
 def measure(space: Any, rounds: int, *, approximate: bool) -> dict[str, float]:
     """Milliseconds of the ranking statement, median over the rounds; without and with crops in turns."""
     from library.models import Photo
-    from search import hybrid
+    from search.ranking import Ranking, ranked
     from search.semantics import Meaning, Scale
 
     random = np.random.default_rng(2)
@@ -111,9 +111,9 @@ def measure(space: Any, rounds: int, *, approximate: bool) -> dict[str, float]:
         for crops in (False, True):
             # A scale that lets everything through: the ranking does all its work.
             meaning = Meaning(space.pk, space.dimensions, vector, Scale(-1.0, 0.01), crops=crops)
-            ranking = hybrid._Ranking(None, meaning, photos=count, approximate=approximate)
+            wanted = Ranking(photos, None, meaning, estimate=count, approximate=approximate)
             started = time.perf_counter()
-            hits, _ = hybrid._ranked(ranking, photos, 50, 0)
+            hits = ranked(wanted, limit=50, offset=0).hits
             elapsed = 1000 * (time.perf_counter() - started)
             assert len(hits) == min(50, count)
             if number >= 2:

@@ -7,7 +7,7 @@ import logging
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from django.conf import settings
@@ -114,28 +114,43 @@ class ProgressDisplay:
 
 @contextmanager
 def progress_display() -> Iterator[ProgressDisplay]:
-    """A display for the time of a block. Logs of single photos would tear a bar apart: errors only."""
+    """A display for the time of a block."""
     if not sys.stderr.isatty():
         yield ProgressDisplay(None)
         return
-    before = {name: logging.getLogger(name).level for name in ("", "django-q")}
-    for name in before:
-        logging.getLogger(name).setLevel(logging.ERROR)
     form = "{desc}: {percentage:3.0f} %|{bar}| {elapsed}{postfix}"
+    with quiet_logs(), tqdm(desc="Understanding photos", total=100, bar_format=form) as bar:
+        yield ProgressDisplay(bar)
+
+
+@contextmanager
+def quiet_logs() -> Iterator[None]:
+    """Logs of single photos would tear the bars of a terminal apart: errors only for the time of a block."""
+    before = {name: logging.getLogger(name).level for name in ("", "django-q")}
+    if sys.stderr.isatty():
+        for name in before:
+            logging.getLogger(name).setLevel(logging.ERROR)
     try:
-        with tqdm(desc="Understanding photos", total=100, bar_format=form) as bar:
-            yield ProgressDisplay(bar)
+        yield
     finally:
         for name, level in before.items():
             logging.getLogger(name).setLevel(level)
 
 
-def process_all() -> None:
-    """Drain both lanes with a progress bar. Interrupted, it ends the command with the status of Ctrl-C."""
+def process_all(on_progress: Callable[[], object] | None = None) -> None:
+    """Drain both lanes with a progress bar, or with another display that ``on_progress`` brings up to date.
+
+    Interrupted, it ends the command with the status of Ctrl-C.
+    """
     if apart := clusters.problem():
         raise CommandError(apart)
-    with stop_signals() as should_stop, progress_display() as display:
-        drain(should_stop=should_stop, on_progress=lambda: display.show(progress()))
+    with stop_signals() as should_stop, ExitStack() as stack:
+        if on_progress is None:
+            display = stack.enter_context(progress_display())
+            drain(should_stop=should_stop, on_progress=lambda: display.show(progress()))
+        else:
+            stack.enter_context(quiet_logs())
+            drain(should_stop=should_stop, on_progress=on_progress)
         interrupted = should_stop()
     if interrupted:
         raise CommandError("Stopped. Run the same command again to go on.", returncode=130)

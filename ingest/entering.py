@@ -15,6 +15,7 @@ from ingest.ledger import StepOutcome
 from ingest.models import StepRun
 from ingest.steps.preprocessing import Preprocessed, ReadFile, engine_id
 from library.actions.times import borrow_offsets, reapply_corrections
+from library.colours import store_colours
 from library.duplicates import regroup
 from library.models import Photo
 from photos_project.logging import get_logger
@@ -35,11 +36,13 @@ def enter(worker: Worker, reads: Sequence[ReadFile], results: Mapping[int, Prepr
     entered, counted = _enter_all(entry, results, outcome)
     done = list(outcome.results)
     foreign.enter_people(results, done, fresh)
+    foreign.enter_places(results, done)
     foreign.enter_albums(entered)
     own = [(pk, found) for pk, found in entered if pk in outcome.results and pk == found.source.photo_id]
     foreign.enter_videos(results, own, fresh)
     borrow_offsets(photo_ids=done)
     reapply_corrections(photo_ids=[pk for pk in done if pk not in fresh])
+    store_colours(photo_ids=done)
     identities.record_versions(counted)
     ledger.enter(outcome, held)
     ledger.move(held.values(), entry.next_states, outcome=outcome, release=True)

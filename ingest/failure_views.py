@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
+from typing import Concatenate, ParamSpec
 from urllib.parse import urlencode
 
 from django.contrib import messages
@@ -21,17 +22,18 @@ from ingest.retrying import AT_ONCE, By, Opened, retry_photos, retry_runs
 PAGE = 50
 STORIES_SHOWN = 50
 
-View = Callable[[HttpRequest], HttpResponse]
+Arguments = ParamSpec("Arguments")
+View = Callable[Concatenate[HttpRequest, Arguments], HttpResponse]
 
 
-def owners_only(view: View) -> View:
+def owners_only(view: View[Arguments]) -> View[Arguments]:
     """403 for everybody else: the page names files and machines, and what it does costs hours of work."""
 
     @wraps(view)
-    def guarded(request: HttpRequest) -> HttpResponse:
+    def guarded(request: HttpRequest, /, *args: Arguments.args, **kwargs: Arguments.kwargs) -> HttpResponse:
         if not getattr(request.user, "is_superuser", False):
             raise PermissionDenied
-        return view(request)
+        return view(request, *args, **kwargs)
 
     return guarded
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 
-from django.db.models import Count, Q
+from django.db.models import Count, Q, QuerySet
 from django.utils import timezone
 from django_q.models import OrmQ
 
+from ingest import counting
+from ingest.models import ScanSession
+from ingest.queues import waiting_photos
 from ingest.states import LANES, Lane
 from library.models import Photo
 
@@ -37,15 +41,21 @@ class Queue:
 
 
 def waiting() -> list[Waiting]:
-    """By lane and priority; two queries over the indexes that the claims use."""
-    states = {"files": Photo.FILES_LANE_STATES, "models": Photo.MODELS_LANE_STATES}
+    """By lane and the priority that counts; one query for each index of the queues."""
+    files, *models = waiting_photos()
+    sums: Counter[tuple[Lane, int]] = Counter()
+    priorities = dict(ScanSession.objects.values_list("pk", "priority"))
+    by_lane: list[tuple[Lane, QuerySet[Photo]]] = [("files", files)]
+    by_lane += [("models", photos) for photos in models]
+    for lane, photos in by_lane:
+        # Rows, not keys, for the sake of an index-only scan.
+        counted = photos.order_by().values_list("scan", "priority").annotate(n=Count("*"))
+        for scan, priority, count in counted:
+            sums[lane, priorities.get(scan, priority)] += count
+    order = {lane: position for position, lane in enumerate(LANES)}
     return [
-        Waiting(lane, priority, photos)
-        for lane in LANES
-        for priority, photos in Photo.objects.filter(state__in=states[lane])
-        .order_by("priority")
-        .values_list("priority")
-        .annotate(n=Count("pk"))
+        Waiting(lane, priority, count)
+        for (lane, priority), count in sorted(sums.items(), key=lambda row: (order[row[0][0]], row[0][1]))
     ]
 
 
@@ -64,7 +74,7 @@ def queues() -> list[Queue]:
 
 
 def photos_by_state() -> dict[str, int]:
-    """Every state with its number of photos, also those without any."""
-    # Rows, not keys: the keys are not in the index of the states.
-    counts = dict(Photo.objects.order_by().values_list("state").annotate(n=Count("*")))
+    """Every state with its number of photos, also those without any; kept, not counted."""
+    counting.fold()
+    counts = counting.by_state()
     return {state.value: counts.get(state.value, 0) for state in Photo.State}

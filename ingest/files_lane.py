@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from django.conf import settings
 
-from ingest import leases, ledger
+from ingest import counting, leases, ledger
 from ingest.entering import enter
 from ingest.leases import Worker
 from ingest.leftovers import remove_abandoned
@@ -94,6 +94,7 @@ class FilesLane:
             futures[found.source.photo_id] = pool.submit(preprocess, found)
         results = {pk: _result(future) for pk, future in futures.items()}
         enter(self._worker, reads, results)
+        counting.fold_now_and_then()
         self._on_progress()
         return len(reads)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ingest.files_lane import FilesLane, file_threads
+from ingest.queues import anything_waits
 from ingest.runner import ModelsLane
 from library.models import Photo
 
@@ -20,6 +21,5 @@ def drain(*, should_stop: Callable[[], bool], on_progress: Callable[[], object] 
         models = ModelsLane(should_stop=should_stop, on_progress=on_progress, check_stale=check_stale)
         done = models.run()
         check_stale = False
-        left = Photo.objects.exclude(state__in=Photo.FINAL_STATES).filter(lease_until__isnull=True)
-        if not done and not left.exists():
+        if not done and not anything_waits((*Photo.FILES_LANE_STATES, *Photo.MODELS_LANE_STATES)):
             return

@@ -1,4 +1,4 @@
-"""What other programs said about photos, entered with them: people, albums, videos."""
+"""What other programs said about photos, entered with them: people, places, albums, videos."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import os
 from collections.abc import Collection, Mapping, Sequence
 
 from ingest.steps.preprocessing import Preprocessed, ReadFile
+from library.actions.places import set_places
 from library.models import Album, Photo, PhotoFile, VideoPart
 from people.actions.names import import_names
 
@@ -15,6 +16,11 @@ def enter_people(results: Mapping[int, Preprocessed], done: Sequence[int], fresh
     named = {pk: results[pk].people for pk in done if results[pk].people or pk not in fresh}
     if named:
         import_names(named=named)
+
+
+def enter_places(results: Mapping[int, Preprocessed], done: Sequence[int]) -> None:
+    """The names of the places where the photos that were read were taken."""
+    set_places(names={pk: results[pk].place_names for pk in done})
 
 
 def enter_albums(found: Sequence[tuple[int, ReadFile]]) -> None:

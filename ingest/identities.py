@@ -129,7 +129,7 @@ class Entry:
     def _split_unread(self, owner: Photo) -> None:
         """The owner waits to be read again: its files may hold anything, so each gets its own photo."""
         for file in owner.files.present():
-            file.photo = Photo.objects.create(priority=owner.priority)
+            file.photo = _another_for(owner)
             file.save(update_fields=["photo"])
         self._files[owner.pk] = set()
         Photo.objects.filter(pk=owner.pk).update(state=Photo.State.PENDING)
@@ -145,11 +145,19 @@ class Entry:
         seen = photo.renditions_at is not None
         Photo.objects.filter(pk=photo.pk).update(
             state=Photo.State.PROCESSING_OBJECTS if seen else Photo.State.FAILED,
+            scan=photo.scan if seen else 0,
             error_message="" if seen else "No file of this photo is there any more.",
             missing_since=timezone.now(),
             lease_until=None,
             leased_by="",
         )
+
+
+def _another_for(photo: Photo) -> Photo:
+    """A photo for a file of this one that may hold other bytes; it waits where this one does."""
+    return Photo.objects.create(
+        priority=photo.priority, scan=photo.scan, scan_folder=photo.scan_folder if photo.scan else 0
+    )
 
 
 def record_versions(reads: Iterable[ReadFile]) -> None:
@@ -174,7 +182,7 @@ def forget_content(photo: Photo, *, kept_file: int | None) -> None:
     """
     others = photo.files.exclude(pk=kept_file or 0)
     for file in others.present():
-        file.photo = Photo.objects.create(priority=photo.priority)
+        file.photo = _another_for(photo)
         file.save(update_fields=["photo"])
     others.distrust()
     StepRun.objects.filter(photo=photo).exclude(step=StepRun.Step.PREPROCESSING).update(

@@ -9,12 +9,13 @@ from datetime import datetime
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Case, Exists, F, OuterRef, Q, Value, When
 from django.utils import timezone
 
-from ingest import ledger
+from ingest import counting, ledger
 from ingest.models import ScanSession, StepRun
 from ingest.scanner import Area, FoundFile, Skipped
+from ingest.session_folders import SessionFolders, folder_of
 from ingest.settling import is_settled
 from ingest.sources import distrust_bytes, hear_again, tell_otherwise
 from library.duplicates import regroup
@@ -28,6 +29,7 @@ VANISHED_SHARE = 0.1
 VANISHED_FEW = 10
 #: Reason for a file whose sidecar changed while it was being read.
 BEING_READ = "being read while its sidecar changed: the next look takes it"
+_COUNTS = ("found", "new", "changed", "returned", "vanished", "unchanged", "skipped")
 _READ_AGAIN = {"state": Photo.State.PENDING, "error_message": "", "lost_leases": 0}
 
 
@@ -84,6 +86,8 @@ class Importer:
         self._tally = _Tally()
         self._unseen = self._known_files()
         self._waiting: list[tuple[FoundFile, _Known | None]] = []
+        self._folders = SessionFolders(session)
+        self._left = self._left_by_cancelled()
 
     def take(self, found: Iterable[FoundFile | Skipped], progress: Callable[[int], object] = bool) -> None:
         """Compare each found file with what is known; ``progress`` gets the number of files so far."""
@@ -98,15 +102,26 @@ class Importer:
                 continue
             self._unseen.pop(item.relative_path, None)
             self._tally.counts["found"] += 1
+            self._folders.see(item.relative_path)
             if as_recorded:
                 self._tally.counts["unchanged"] += 1
-                continue
+                if not (known and known.photo_id in self._left):
+                    continue
             self._waiting.append((item, known))
             if len(self._waiting) >= CHUNK:
                 self._write_chunk()
+                counting.fold()
                 progress(self._tally.counts["found"])
         self._write_chunk()
         progress(self._tally.counts["found"])
+
+    def tell(self) -> None:
+        """Write down what was seen so far, for those who watch."""
+        for name in _COUNTS:
+            setattr(self._session, name, self._tally.counts[name])
+        self._session.save(update_fields=_COUNTS)
+        self._folders.write()
+        counting.fold()
 
     def finish(self) -> ScanSession:
         """Mark what vanished (or stop and ask), and close the session."""
@@ -123,12 +138,21 @@ class Importer:
             self._mark_missing(gone)
             self._tally.counts["vanished"] = len(gone)
         self._read_unread_again()
-        for name in ("found", "new", "changed", "returned", "vanished", "unchanged", "skipped"):
+        self._folders.write()
+        for name in _COUNTS:
             setattr(session, name, self._tally.counts[name])
         session.skips = self._tally.skips
         session.skip_reasons = dict(self._tally.reasons)
         session.finished_at = timezone.now()
-        session.save()
+        written = (*_COUNTS, "skips", "skip_reasons", "message", "finished_at")
+        going = Q(status=ScanSession.Status.RUNNING)
+        # Somebody may have cancelled it meanwhile: that counts.
+        ScanSession.objects.filter(pk=session.pk).update(
+            status=Case(When(going, then=Value(session.status)), default=F("status")),
+            **{name: getattr(session, name) for name in written},
+        )
+        session.refresh_from_db(fields=["status", "paused", "priority"])
+        counting.fold()
         return session
 
     def _read_unread_again(self) -> None:
@@ -139,8 +163,21 @@ class Importer:
         there = PhotoFile.objects.present().filter(photo=OuterRef("pk"), root=self._root)
         readable = Q(sha256=None) | Q(renditions_at__isnull=False)
         unread = Photo.objects.filter(readable, Exists(there), state=Photo.State.FAILED, lost_leases=0)
-        if unread.exists():
-            unread.update(**_READ_AGAIN)
+        photo_ids = list(unread.values_list("pk", flat=True))
+        if photo_ids:
+            unread.filter(pk__in=photo_ids).update(**_READ_AGAIN)
+            files = PhotoFile.objects.present().filter(root=self._root, photo__in=photo_ids)
+            paths = files.in_folder(bytes(self._session.subfolder)).values_list("relative_path", "photo_id")
+            self._take_up((bytes(path), photo_id) for path, photo_id in paths)
+
+    def _left_by_cancelled(self) -> set[int]:
+        """Unfinished photos of cancelled sessions: whoever finds their files again takes them up."""
+        cancelled = ScanSession.objects.filter(root=self._root, status=ScanSession.Status.CANCELLED)
+        sessions = list(cancelled.values_list("pk", flat=True))
+        if not sessions:
+            return set()
+        left = Photo.objects.filter(scan__in=sessions).exclude(state__in=Photo.FINAL_STATES)
+        return set(left.values_list("pk", flat=True))
 
     def _known_files(self) -> dict[bytes, _Known]:
         fields = ("relative_path", "pk", "photo_id", "size", "mtime_ns", "missing_since", "sidecar_ns")
@@ -170,9 +207,23 @@ class Importer:
             if not _has_same_bytes(found, known):
                 self._tally.counts["changed"] += 1
                 self._change(found, known, now)
+        self._take_up((found.relative_path, known.photo_id) for found, known in before)
         regroup(photo_ids={known.photo_id for _, known in before if known.missing})
-        index_photos(known.photo_id for _, known in before)
+        index_photos(known.photo_id for _, known in before if known.photo_id not in self._left)
         self._waiting.clear()
+        self._folders.write()
+
+    def _take_up(self, files: Iterable[tuple[bytes, int]]) -> None:
+        """Known photos that there is work with wait for this session from now on, and are counted in it."""
+        by_folder: dict[bytes, list[int]] = {}
+        for path, photo_id in files:
+            by_folder.setdefault(folder_of(path), []).append(photo_id)
+        for folder, photo_ids in by_folder.items():
+            unfinished = Photo.objects.filter(pk__in=photo_ids).exclude(state__in=Photo.FINAL_STATES)
+            if unfinished.exists():
+                place = self._folders.place(folder)
+                taken = unfinished.update(scan=self._session.pk, scan_folder=place)
+                self._folders.take(folder, taken)
 
     def _take_back(self, returned: list[_Known], now: datetime) -> None:
         """Missing files are there again. What could not be read while they were gone is tried again."""
@@ -207,7 +258,8 @@ class Importer:
             ledger.retry(runs)
 
     def _add(self, new: list[FoundFile], now: datetime) -> None:
-        photos = Photo.objects.bulk_create([Photo(priority=self._session.priority) for _ in new])
+        places = [self._folders.place(folder_of(found.relative_path)) for found in new]
+        photos = Photo.objects.bulk_create([self._new_photo(place) for place in places])
         PhotoFile.objects.bulk_create(
             [
                 PhotoFile(
@@ -224,13 +276,22 @@ class Importer:
             ]
         )
         self._tally.counts["new"] += len(new)
+        for found in new:
+            self._folders.take(folder_of(found.relative_path))
+
+    def _new_photo(self, place: int = 0) -> Photo:
+        return Photo(priority=self._session.priority, scan=self._session.pk, scan_folder=place)
 
     def _change(self, found: FoundFile, known: _Known, now: datetime) -> None:
         """A file edited in place keeps its photo, unless other files still hold the old bytes."""
         others = PhotoFile.objects.filter(photo_id=known.photo_id).exclude(pk=known.pk)
         photo_id = known.photo_id
         if others.present().exists():
-            photo_id = Photo.objects.create(priority=self._session.priority).pk
+            place = self._folders.place(folder_of(found.relative_path))
+            self._folders.take(folder_of(found.relative_path))
+            photo = self._new_photo(place)
+            photo.save()
+            photo_id = photo.pk
         else:
             others.distrust()
             distrust_bytes(photo_id)

@@ -23,6 +23,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from ingest import losses
+from ingest.queues import queues
 from library.models import Photo
 from photos_project.logging import get_logger
 
@@ -52,7 +53,9 @@ class Worker:
 
 
 def claim(worker: Worker, states: Sequence[str], most: int) -> list[int]:
-    """Take up to ``most`` free photos in these states, in order of priority, and return their ids.
+    """Take up to ``most`` free photos in these states, in the order of their queues, and return their ids.
+
+    Photos of paused and cancelled sessions are left alone.
 
     A photo that outlived a worker is taken alone, so that one that kills its worker takes no other with it.
     """
@@ -60,11 +63,14 @@ def claim(worker: Worker, states: Sequence[str], most: int) -> list[int]:
 
 
 def _claim(worker: Worker, states: Sequence[str], most: int, *, suspects: bool) -> list[int]:
-    free = Photo.objects.filter(state__in=states, lease_until__isnull=True).order_by("priority", "pk")
-    kind = Q(lost_leases__gt=0) if suspects else Q(lost_leases=0)
+    ids: list[int] = []
     with transaction.atomic():
-        locked = free.filter(kind).select_for_update(skip_locked=True, of=("self",))
-        ids = list(locked.values_list("pk", flat=True)[:most])
+        for queue in queues(states, suspects=suspects):
+            photos = queue.photos(states, suspects=suspects)
+            locked = photos.select_for_update(skip_locked=True, of=("self",))
+            ids += locked.values_list("pk", flat=True)[: most - len(ids)]
+            if len(ids) == most:
+                break
         if ids:
             until = timezone.now() + timedelta(seconds=settings.LEASE_SECONDS)
             Photo.objects.filter(pk__in=ids).update(lease_until=until, leased_by=worker.name)
@@ -181,7 +187,9 @@ def _set_aside() -> None:
             f"The worker died or broke off {MOST_LOST_LEASES} times during {state}; the photo was set aside. "
             "Its story is on the page Failures; retry it there once the cause is known."
         )
-        Photo.objects.filter(pk=pk, state=state).update(state=Photo.State.FAILED, error_message=message)
+        Photo.objects.filter(pk=pk, state=state).update(
+            state=Photo.State.FAILED, error_message=message, scan=0
+        )
         logger.error("photo.set_aside", photo=pk, state=state)
 
 

@@ -111,6 +111,7 @@ def enter(outcome: StepOutcome, held: Mapping[int, Photo]) -> None:
         if pk in held
     ]
     tallies.count(rows)
+    tallies.count_in_sessions(rows, {pk: photo.scan for pk, photo in held.items() if photo.scan})
     StepRun.objects.bulk_create(
         rows, update_conflicts=True, unique_fields=["photo", "step"], update_fields=_STEP_FIELDS
     )
@@ -144,7 +145,11 @@ def move(
     if release:
         lease = {"lease_until": None, "leased_by": ""}
     for state, ids in by_state.items():
-        Photo.objects.filter(pk__in=ids).update(state=state, lost_leases=0, updated_at=now, **lease)
+        # What is finished waits for no session: if it is opened again, it is not for that one.
+        finished = {"scan": 0} if state in states.FINAL else {}
+        Photo.objects.filter(pk__in=ids).update(
+            state=state, lost_leases=0, updated_at=now, **lease, **finished
+        )
 
 
 def tell(photo_id: int, before: str, after: str, outcome: StepOutcome | None = None) -> None:

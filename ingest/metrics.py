@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from django.utils import timezone
 
-from ingest import figures, reports, tallies
+from ingest import clusters, counting, figures, reports, tallies
 from ingest.failures import failed_by_step, set_aside
 from ingest.models import StepRun
 
@@ -41,6 +41,9 @@ PHOTOS = Metric("heirloom_photos", "gauge", ("state",), "Photos in this state of
 WAITING = Metric(
     "heirloom_photos_waiting", "gauge", ("lane", "priority"), "Photos not finished, by lane and priority."
 )
+HELD = Metric(
+    "heirloom_photos_held", "gauge", (), "Unfinished photos of sessions that are paused or cancelled."
+)
 SET_ASIDE = Metric(
     "heirloom_photos_set_aside", "gauge", (), "Photos set aside because their workers died over them."
 )
@@ -52,6 +55,24 @@ SECONDS = Metric(
     "heirloom_step_seconds_total", "counter", ("step", "engine", "status"), "Time spent in these runs."
 )
 QUEUED = Metric("heirloom_queue_tasks", "gauge", ("lane", "status"), "Tasks in the queue: waiting or taken.")
+CLUSTER_WORKERS = Metric(
+    "heirloom_cluster_workers",
+    "gauge",
+    ("machine", "lane"),
+    "Worker processes that a lane should have there.",
+)
+HEARTBEAT_AGE = Metric(
+    "heirloom_cluster_heartbeat_age_seconds",
+    "gauge",
+    ("machine", "lane"),
+    "Time since a worker of the lane last gave a sign of life.",
+)
+CLUSTER_RESTARTS = Metric(
+    "heirloom_cluster_restarts_total",
+    "counter",
+    ("machine", "lane"),
+    "How often its workers were started anew.",
+)
 WORKER_MEMORY = Metric(
     "heirloom_worker_memory_bytes", "gauge", ("worker",), "Resident memory of a worker of the models lane."
 )
@@ -68,18 +89,20 @@ GPU_USED = Metric("heirloom_gpu_memory_used_bytes", "gauge", ("host", "gpu", "na
 GPU_TOTAL = Metric("heirloom_gpu_memory_total_bytes", "gauge", ("host", "gpu", "name"), "Memory in all.")
 
 METRICS = (
-    *(PHOTOS, WAITING, SET_ASIDE, FAILURES, RUNS, SECONDS, QUEUED),
+    *(PHOTOS, WAITING, HELD, SET_ASIDE, FAILURES, RUNS, SECONDS, QUEUED),
+    *(CLUSTER_WORKERS, HEARTBEAT_AGE, CLUSTER_RESTARTS),
     *(WORKER_MEMORY, WORKER_AGE, ENGINE_MEMORY, GPU_USED, GPU_TOTAL),
 )
 
 
 def collect() -> dict[Metric, list[Sample]]:
-    """All samples, from a fixed number of queries: eight."""
+    """All samples, from a fixed number of queries: thirteen."""
     failed = failed_by_step()
     records = tallies.records()
     samples = {
         PHOTOS: [PHOTOS.sample(n, state) for state, n in figures.photos_by_state().items()],
         WAITING: [WAITING.sample(row.photos, row.lane, row.priority_name) for row in figures.waiting()],
+        HELD: [HELD.sample(sum(counting.held_by_state().values()))],
         SET_ASIDE: [SET_ASIDE.sample(set_aside().count())],
         FAILURES: [FAILURES.sample(failed.get(step.value, 0), step.value) for step in StepRun.Step],
         RUNS: [
@@ -98,7 +121,21 @@ def collect() -> dict[Metric, list[Sample]]:
             for status, count in (("waiting", queue.waiting), ("taken", queue.taken))
         ],
     }
-    return samples | _of_workers(reports.reports())
+    return samples | _of_clusters(clusters.clusters()) | _of_workers(reports.reports())
+
+
+def _of_clusters(told: list[dict[str, Any]]) -> dict[Metric, list[Sample]]:
+    now = timezone.now()
+    places = [(cluster, (cluster["machine"], cluster["lane"])) for cluster in told]
+    return {
+        CLUSTER_WORKERS: [CLUSTER_WORKERS.sample(cluster["workers"], *place) for cluster, place in places],
+        HEARTBEAT_AGE: [
+            HEARTBEAT_AGE.sample((now - datetime.fromisoformat(cluster["beat_at"])).total_seconds(), *place)
+            for cluster, place in places
+            if cluster["beat_at"]
+        ],
+        CLUSTER_RESTARTS: [CLUSTER_RESTARTS.sample(cluster["restarts"], *place) for cluster, place in places],
+    }
 
 
 def _of_workers(told: list[dict[str, Any]]) -> dict[Metric, list[Sample]]:

@@ -6,7 +6,7 @@ import uuid
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Func, Q
 
 from library.models import Photo, Root
 
@@ -15,18 +15,23 @@ class ScanSession(models.Model):
     """One walk over a root, with what it found."""
 
     class Status(models.TextChoices):
-        """How the walk went."""
+        """How the walk went; the photos it found may be worked on long after it."""
 
+        QUEUED = "queued"
         RUNNING = "running"
         FINISHED = "finished"
         STOPPED = "stopped"
         FAILED = "failed"
+        CANCELLED = "cancelled"
 
     root = models.ForeignKey(Root, on_delete=models.CASCADE, related_name="scans")
     subfolder = models.BinaryField(max_length=4096, default=b"")
     partial = models.BooleanField(default=False, help_text="A look at folders that changed, not at all.")
     priority = models.PositiveSmallIntegerField(choices=Photo.Priority, default=Photo.Priority.NORMAL)
-    paused = models.BooleanField(default=False)
+    paused = models.BooleanField(default=False, help_text="Its photos are left alone until it goes on.")
+    background = models.BooleanField(
+        default=False, help_text="The workers walk, and again when a walk is broken off."
+    )
     status = models.CharField(max_length=10, choices=Status, default=Status.RUNNING)
     found = models.PositiveIntegerField(default=0, help_text="Photo files seen.")
     new = models.PositiveIntegerField(default=0)
@@ -47,6 +52,100 @@ class ScanSession(models.Model):
 
     def __str__(self) -> str:
         return f"Scan {self.pk} of {self.root}"
+
+    @property
+    def folder(self) -> str:
+        """The folder below the root, for people; empty when it is the root."""
+        return bytes(self.subfolder).decode("utf-8", "replace")
+
+    @property
+    def held(self) -> bool:
+        """Whether the lanes leave its photos alone."""
+        return self.paused or self.status == self.Status.CANCELLED
+
+
+class SessionFolder(models.Model):
+    """A folder in which a session took something up; the top one, its own folder, is always there."""
+
+    session = models.ForeignKey(ScanSession, on_delete=models.CASCADE, related_name="folders")
+    parent = models.ForeignKey("self", on_delete=models.CASCADE, null=True, related_name="children")
+    path = models.BinaryField(max_length=4096, help_text="Below the root.")
+    found = models.PositiveIntegerField(default=0, help_text="Photo files seen, with those in folders below.")
+    taken = models.PositiveIntegerField(default=0, help_text="Those of them that there was work with.")
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(
+                F("session"), Func(F("path"), function="sha256"), name="session_folder_unique"
+            ),
+        )
+        ordering = ("path",)
+
+    def __str__(self) -> str:
+        return self.display_path or "/"
+
+    @property
+    def display_path(self) -> str:
+        """For people."""
+        return bytes(self.path).decode("utf-8", "replace")
+
+    @property
+    def name(self) -> str:
+        """The last part of the path."""
+        return self.display_path.rpartition("/")[2]
+
+
+class PhotoCount(models.Model):
+    """How many photos are in a state: of a folder of a session with those below, or (no folder) of all.
+
+    Written by ``ingest.counting`` alone, from what the triggers on the table of photos write down.
+    """
+
+    folder = models.ForeignKey(
+        SessionFolder, on_delete=models.CASCADE, null=True, related_name="counts", db_constraint=False
+    )
+    state = models.CharField(max_length=24, choices=Photo.State)
+    photos = models.BigIntegerField()
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(
+                fields=("folder", "state"), name="photo_count_unique", nulls_distinct=False
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.photos} {self.state}"
+
+
+class PhotoCountChange(models.Model):
+    """Photos came into a state or left it; written by a trigger, waits to be added to ``PhotoCount``."""
+
+    folder = models.BigIntegerField(help_text="SessionFolder, or 0.")
+    state = models.CharField(max_length=24)
+    photos = models.BigIntegerField(help_text="Below 0: they left.")
+    at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.photos:+} {self.state}"
+
+
+class Pace(models.Model):
+    """Photos that were finished within ten seconds: of a session, or (no session) of all."""
+
+    session = models.ForeignKey(
+        ScanSession, on_delete=models.CASCADE, null=True, related_name="paces", db_constraint=False
+    )
+    at = models.DateTimeField(help_text="Where the ten seconds began.")
+    finished = models.BigIntegerField()
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(fields=("session", "at"), name="pace_unique", nulls_distinct=False),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.finished} at {self.at}"
 
 
 class WorkerReport(models.Model):
@@ -160,6 +259,33 @@ class StepRun(models.Model):
         return f"{self.step} of photo {self.photo_id}: {self.status}"
 
 
+class StepCount(models.Model):
+    """How many entries of the ledger stand so now, and their time; ``ingest.step_counts`` alone writes it."""
+
+    step = models.CharField(max_length=16, choices=StepRun.Step)
+    status = models.CharField(max_length=8, choices=StepRun.Status)
+    runs = models.BigIntegerField()
+    milliseconds = models.BigIntegerField()
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=("step", "status"), name="step_count_unique"),)
+
+    def __str__(self) -> str:
+        return f"{self.step}: {self.runs} {self.status}"
+
+
+class StepCountChange(models.Model):
+    """Entries of the ledger came or went; written by a trigger, waits to be added to ``StepCount``."""
+
+    step = models.CharField(max_length=16)
+    status = models.CharField(max_length=8)
+    runs = models.BigIntegerField()
+    milliseconds = models.BigIntegerField()
+
+    def __str__(self) -> str:
+        return f"{self.step}: {self.runs:+} {self.status}"
+
+
 class StepTally(models.Model):
     """How often a step ended how with an engine, counted while it happens: reading the ledger takes seconds.
 
@@ -180,6 +306,27 @@ class StepTally(models.Model):
 
     def __str__(self) -> str:
         return f"{self.step} by {self.engine}: {self.runs} {self.status}"
+
+
+class SessionStep(models.Model):
+    """What the steps did to the photos of one session, counted while it happens, failures by their class."""
+
+    session = models.ForeignKey(ScanSession, on_delete=models.CASCADE, related_name="steps")
+    step = models.CharField(max_length=16, choices=StepRun.Step)
+    status = models.CharField(max_length=8, choices=StepRun.Status)
+    reason = models.CharField(max_length=200, blank=True)
+    runs = models.PositiveBigIntegerField(default=0)
+    milliseconds = models.PositiveBigIntegerField(default=0)
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(
+                fields=("session", "step", "status", "reason"), name="session_step_unique"
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.step} in session {self.session_id}: {self.runs} {self.status}"
 
 
 class LostLease(models.Model):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 from django.db.models import Avg, Count, Q, QuerySet, Sum
 from django.utils import timezone
 
-from ingest import clusters, reports
+from ingest import clusters, counting, reports, step_counts
 from ingest.models import ScanSession, StepRun
 from ingest.pipeline import switched_off, todays_engines
 from ingest.states import PIPELINE
@@ -24,7 +25,11 @@ REASONS_SHOWN = 5
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Counts of photos. ``per_minute`` is over the last minute, ``seconds_left`` follows from it."""
+    """Counts of photos. ``per_minute`` is over the last minute, ``seconds_left`` follows from it.
+
+    ``held`` wait in sessions that are paused or cancelled, by state: nobody works on them, so they are in
+    ``total`` and not in ``by_state``.
+    """
 
     total: int
     completed: int
@@ -34,6 +39,7 @@ class Progress:
     by_state: dict[str, int]
     per_minute: float | None
     seconds_left: int | None
+    held: int = 0
 
     @property
     def finished(self) -> int:
@@ -43,7 +49,7 @@ class Progress:
     @property
     def in_progress(self) -> int:
         """Photos that are not finished."""
-        return self.total - self.finished
+        return self.total - self.finished - self.held
 
     @property
     def percent(self) -> int:
@@ -52,7 +58,7 @@ class Progress:
             return 100
         share = {state.value: position / len(PIPELINE) for position, state in enumerate(PIPELINE)}
         done = sum(n * share.get(state, 1.0) for state, n in self.by_state.items())
-        return min(99, int(100 * done / self.total))
+        return min(99, int(100 * done / (self.total - self.held)))
 
     @property
     def running(self) -> bool:
@@ -61,24 +67,37 @@ class Progress:
 
 
 def progress(photos: QuerySet[Photo] | None = None) -> Progress:
-    """Of these photos, by default of all: one query for the counts, one for the rate."""
-    photos = Photo.objects.all() if photos is None else photos
-    counts = photos.order_by().values_list("state").annotate(n=Count("pk"))
-    by_state: dict[str, int] = dict(counts)
-    total = sum(by_state.values())
+    """Of these photos: one query for the counts, one for the rate. By default of all, from kept counts."""
+    if photos is not None:
+        counts = photos.order_by().values_list("state").annotate(n=Count("pk"))
+        return _progress(dict(counts), {}, lambda: _per_minute(photos))
+    counting.fold()
+    return _progress(counting.by_state(), counting.held_by_state(), _per_minute_of_all)
+
+
+def _progress(counts: dict[str, int], held: dict[str, int], rate: Callable[[], float | None]) -> Progress:
+    total = sum(counts.values())
+    by_state = {state.value: counts[state] - held.get(state, 0) for state in Photo.State if state in counts}
+    by_state = {state: photos for state, photos in by_state.items() if photos > 0}
     final = {state: by_state.get(state, 0) for state in Photo.FINAL_STATES}
-    left = total - sum(final.values())
-    per_minute = _per_minute(photos) if left else None
+    left = sum(by_state.values()) - sum(final.values())
+    per_minute = rate() if left else None
     return Progress(
         total=total,
         completed=final[Photo.State.COMPLETED],
         partial=final[Photo.State.PARTIAL],
         failed=final[Photo.State.FAILED],
         waiting=by_state.get(Photo.State.PENDING, 0),
-        by_state={state.value: by_state[state] for state in Photo.State if state in by_state},
+        by_state=by_state,
         per_minute=per_minute,
         seconds_left=round(60 * left / per_minute) if per_minute else None,
+        held=total - sum(by_state.values()),
     )
+
+
+def _per_minute_of_all() -> float | None:
+    per_second = counting.per_second()
+    return 60 * per_second if per_second else None
 
 
 def _per_minute(photos: QuerySet[Photo]) -> float | None:
@@ -90,7 +109,9 @@ def _per_minute(photos: QuerySet[Photo]) -> float | None:
 
 def steps(photos: QuerySet[Photo] | None = None) -> list[dict[str, Any]]:
     """For each step of the ledger: how many are done, failed, skipped, to be run; time a photo and in all."""
-    runs = StepRun.objects.all() if photos is None else StepRun.objects.filter(photo__in=photos)
+    if photos is None:
+        return _all_steps()
+    runs = StepRun.objects.filter(photo__in=photos)
     counts = {status.value: Count("pk", filter=Q(status=status)) for status in StepRun.Status}
     rows: Any = (
         runs.exclude(step__in=switched_off())
@@ -112,6 +133,27 @@ def steps(photos: QuerySet[Photo] | None = None) -> list[dict[str, Any]]:
         }
         for row in sorted(rows, key=lambda row: order.index(row["step"]))
     ]
+
+
+def _all_steps() -> list[dict[str, Any]]:
+    """Of the whole library, from kept counts: reading the ledger of a million photos takes seconds."""
+    step_counts.fold()
+    found = step_counts.by_step()
+    rows = []
+    for step in StepRun.Step:
+        if step.value not in found or step in switched_off():
+            continue
+        counts = {status.value: found[step.value].get(status.value, (0, 0)) for status in StepRun.Status}
+        done, time = counts[StepRun.Status.DONE]
+        rows.append(
+            {
+                "step": step.value,
+                **{status: runs for status, (runs, _) in counts.items()},
+                "mean_milliseconds": round(time / done) if done else 0,
+                "seconds": round(sum(time for _, time in counts.values()) / 1000, 2),
+            }
+        )
+    return rows
 
 
 def engines() -> list[EngineStatus]:

@@ -1,10 +1,11 @@
-"""Find what was lost on disk, and have it made again."""
+"""Find what was lost on disk, and have it made again; count again what is kept."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
 
+from ingest import counting, step_counts
 from ingest.ledger import retry
 from ingest.models import StepRun
 from library.models import Photo
@@ -23,6 +24,12 @@ def reopen_without_renditions() -> int:
         if not all(_is_whole(rendition_path(sha256 or "", kind)) for kind in RENDITIONS)
     ]
     return retry(StepRun.objects.filter(photo_id__in=lost, step=StepRun.Step.PREPROCESSING))
+
+
+def recount() -> int:
+    """Correct what is kept about photos beside their rows; returns how many counts and photos were wrong."""
+    finished = Photo.objects.filter(state__in=Photo.FINAL_STATES).exclude(scan=0)
+    return finished.update(scan=0) + counting.recount() + step_counts.recount()
 
 
 def _is_whole(path: Path) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from pathlib import Path
 
 from django.conf import settings
 from django.db import connection, transaction
+from django.db.models import Q
 from django.utils import timezone
 
 from ingest import settling
@@ -22,6 +24,9 @@ from library.models import Photo, Root
 from library.storage import in_the_library, root_path
 
 SCAN_LOCK = 0x4E1A
+#: How often a walk tells what it found, and looks whether it was paused or cancelled.
+LOOK_SECONDS = 1.0
+Status = ScanSession.Status
 
 
 class RootRefused(Exception):  # noqa: N818 - a refusal the user can act on
@@ -49,7 +54,7 @@ def check_folder(folder: str | bytes) -> bytes:
         raise RootRefused(f"{shown} is not a folder.")
     if not os.access(path, os.R_OK | os.X_OK):
         raise RootRefused(f"{shown} cannot be read by this user: check its permissions.")
-    for own in _own_folders():
+    for own in own_folders():
         if own.is_relative_to(os.fsdecode(path)):
             raise RootRefused(
                 f"{shown} holds {own}, where Heirloom keeps its own files: it never writes to originals. "
@@ -88,11 +93,12 @@ def rules_from_settings() -> ScanRules:
         excluded_folders=frozenset(name.casefold() for name in settings.EXCLUDED_FOLDERS),
         include_hidden=settings.INCLUDE_HIDDEN,
         max_file_size=settings.MAX_FILE_SIZE,
-        forbidden=_own_folders(),
+        forbidden=own_folders(),
     )
 
 
-def _own_folders() -> tuple[Path, ...]:
+def own_folders() -> tuple[Path, ...]:
+    """Folders that Heirloom writes to: never scanned as a part of a root around them."""
     folders = (settings.DATA_DIR, settings.THUMBNAIL_DIR, settings.MODEL_CACHE_DIR)
     return tuple(Path(folder).resolve() for folder in folders)
 
@@ -104,38 +110,97 @@ def _never() -> bool:
 def scan(
     target: ScanTarget,
     *,
+    session: ScanSession | None = None,
     priority: int = Photo.Priority.NORMAL,
     accept_missing: bool = False,
     progress: Callable[[int], object] = bool,
     should_stop: Callable[[], bool] = _never,
+    on_start: Callable[[ScanSession], object] = bool,
 ) -> ScanSession:
     """Walk the folder and take what is found into the library. Returns the closed session.
 
-    When ``should_stop`` says so the walk ends early: what was found is kept, nothing counts as vanished.
+    When ``should_stop`` says so the walk ends early: what was found is kept, nothing counts as vanished. So
+    does it when the session is paused, to be walked again later, or cancelled.
 
     A folder that is not there fails the session and marks nothing. While another process scans this root,
-    this one waits. Files that are still being written are waited for, for SETTLE_SECONDS.
+    this one waits. Files that are still being written are waited for, for SETTLE_SECONDS. A ``session`` that
+    was queued before is walked unless somebody else has done it meanwhile; ``on_start`` is told of the
+    session once its walk begins.
     """
     with _only_scan_of(target.root):
-        session = ScanSession.objects.create(
-            root=target.root, subfolder=target.subfolder, priority=priority, partial=bool(target.areas)
-        )
-        areas = target.areas or (Area(target.subfolder),)
-        importer = Importer(session, areas, accept_missing=accept_missing)
+        if session is None:
+            session = ScanSession.objects.create(
+                root=target.root, subfolder=target.subfolder, priority=priority, partial=bool(target.areas)
+            )
+        elif not _begin(session):
+            return session
+        on_start(session)
+        importer = Importer(session, target.areas or (Area(target.subfolder),), accept_missing=accept_missing)
+        watched = _Watched(session, importer, should_stop)
         try:
-            importer.take(takewhile(lambda _: not should_stop(), _walk(target)), progress)
+            importer.take(takewhile(watched, _walk(target)), progress)
             if fresh := importer.fresh:
-                settling.wait(fresh, settings.SETTLE_SECONDS, should_stop)
+                settling.wait(fresh, settings.SETTLE_SECONDS, watched.should_stop)
                 importer.take(settling.look_again(root_path(target.root), fresh), progress)
         except OSError as error:
             folder = os.path.join(root_path(target.root), target.subfolder).rstrip(b"/")  # noqa: PTH118
             shown = folder.decode("utf-8", "replace")
             _close(session, f"{shown} cannot be read: {error.strerror}. Is the disk mounted?")
             return session
-        if should_stop():
-            _close(session, "The scan was interrupted; the next one goes on from there.")
+        if watched.should_stop():
+            importer.tell()
+            _break_off(session, "The scan was interrupted; the next one goes on from there.")
             return session
         return importer.finish()
+
+
+def _begin(session: ScanSession) -> bool:
+    """Take a queued session; only one walker gets it."""
+    queued = ScanSession.objects.filter(pk=session.pk, status=Status.QUEUED, paused=False)
+    # A walk over changed folders that was broken off is made again over all around them.
+    taken = queued.update(status=Status.RUNNING, message="", finished_at=None, partial=False)
+    session.refresh_from_db()
+    return bool(taken)
+
+
+class _Watched:
+    """Looks after a walk: once a second it tells what was found, and asks whether it is to go on."""
+
+    def __init__(self, session: ScanSession, importer: Importer, should_stop: Callable[[], bool]) -> None:
+        self._session = session
+        self._importer = importer
+        self._should_stop = should_stop
+        self._at = time.monotonic()
+        self._stopped = False
+
+    def __call__(self, _: object) -> bool:
+        """Whether the walk goes on after this file."""
+        if time.monotonic() - self._at >= LOOK_SECONDS:
+            self._at = time.monotonic()
+            self._importer.tell()
+            self._stopped = self._asked_to_stop()
+        return not self._stopped and not self._should_stop()
+
+    def should_stop(self) -> bool:
+        """Whether it was stopped, or is to be."""
+        self._stopped = self._stopped or self._should_stop() or self._asked_to_stop()
+        return self._stopped
+
+    def _asked_to_stop(self) -> bool:
+        running = ScanSession.objects.filter(pk=self._session.pk, status=Status.RUNNING, paused=False)
+        return not running.exists()
+
+
+def _break_off(session: ScanSession, message: str) -> None:
+    """A walk that was stopped: it is made again if the session was paused or is the workers' own."""
+    again = Q(background=True) | Q(paused=True)
+    running = ScanSession.objects.filter(pk=session.pk, status=Status.RUNNING)
+    if running.filter(again).update(status=Status.QUEUED, background=True):
+        session.refresh_from_db(fields=["status", "paused", "background"])
+    elif running.exists():
+        _close(session, message)
+    else:
+        session.refresh_from_db(fields=["status", "paused"])
 
 
 def _walk(target: ScanTarget) -> Iterator[FoundFile | Skipped]:
@@ -161,16 +226,30 @@ def _only_scan_of(root: Root) -> Iterator[None]:
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_lock(%s, %s)", [SCAN_LOCK, root.pk])
     try:
-        for session in ScanSession.objects.filter(root=root, status=ScanSession.Status.RUNNING):
-            _close(session, "The scan was interrupted; the next one went on from there.")
+        for session in ScanSession.objects.filter(root=root, status=Status.RUNNING):
+            _break_off(session, "The scan was interrupted; the next one went on from there.")
         yield
     finally:
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_unlock(%s, %s)", [SCAN_LOCK, root.pk])
 
 
+@contextmanager
+def walk_nobody_makes(root: Root) -> Iterator[bool]:
+    """Whether no process scans this root now; for the time of the block none begins."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_lock(%s, %s)", [SCAN_LOCK, root.pk])
+        free = bool(cursor.fetchone()[0])
+    try:
+        yield free
+    finally:
+        if free:
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT pg_advisory_unlock(%s, %s)", [SCAN_LOCK, root.pk])
+
+
 def _close(session: ScanSession, message: str) -> None:
-    session.status = ScanSession.Status.FAILED
-    session.message = message
-    session.finished_at = timezone.now()
-    session.save(update_fields=["status", "message", "finished_at"])
+    """Unless it was cancelled meanwhile."""
+    running = ScanSession.objects.filter(pk=session.pk, status=Status.RUNNING)
+    running.update(status=Status.FAILED, message=message, finished_at=timezone.now())
+    session.refresh_from_db(fields=["status", "message", "finished_at"])

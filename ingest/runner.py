@@ -11,7 +11,7 @@ from typing import Any
 from django.conf import settings
 from django.db import Error as DatabaseProblem
 
-from ingest import leases, ledger
+from ingest import counting, leases, ledger
 from ingest.batch import ImageVectors, Item, PreviewLost, make_items
 from ingest.leases import Worker
 from ingest.ledger import StepOutcome
@@ -22,6 +22,7 @@ from ingest.steps.base import ModelStep
 from ingest.switching import promote_complete
 from library.models import Photo
 from photos_project.logging import get_logger
+from search import library_words
 from vision.errors import EngineFailed, EngineUnavailable
 
 logger = get_logger(__name__)
@@ -120,6 +121,7 @@ class ModelsLane:
         self._reporter.tidy()
         if not finished:
             promote_complete()
+            library_words.count_if_due()
         return finished
 
     def _claim(self, pool: ThreadPoolExecutor) -> Batch | None:
@@ -159,6 +161,7 @@ class ModelsLane:
             waiting.update(photo_ids)
         ready = [pk for pk in batch.items if pk not in batch.lost | waiting]
         ledger.finish(self._worker, ready)
+        counting.fold_now_and_then()
         batch.release()
         return len(ready)
 

@@ -103,7 +103,9 @@ def states(kind: str = "") -> list[SpaceState]:
 def state_of(space: EmbeddingSpace) -> SpaceState:
     """How this space stands."""
     rows = space.faces if space.kind == Kind.FACE else space.photo_embeddings
-    others = Face.objects.exclude(space=space) if space.kind == Kind.FACE else Face.objects.none()
+    # Boxes that people drew and no engine has found are in no space.
+    faces = Face.objects.filter(space__isnull=False) if space.kind == Kind.FACE else Face.objects.none()
+    others = faces.exclude(space=space)
     return SpaceState(
         id=space.pk,
         kind=space.kind,

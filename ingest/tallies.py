@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from django.db.models import F
 
-from ingest.models import StepRun, StepTally
+from ingest.models import ScanSession, SessionStep, StepRun, StepTally
 
 
 @dataclass(slots=True)
@@ -71,6 +71,27 @@ def count(rows: Iterable[StepRun]) -> None:
             StepTally.objects.create(
                 step=step, engine=engine, status=status, runs=runs, milliseconds=milliseconds
             )
+
+
+def count_in_sessions(rows: Iterable[StepRun], scans: Mapping[int, int]) -> None:
+    """Add the runs of photos that wait for a session to it; ``scans`` names the session of a photo.
+
+    The caller holds the lock of the books.
+    """
+    sums: dict[tuple[int, str, str, str], list[int]] = defaultdict(lambda: [0, 0])
+    for row in rows:
+        if row.photo_id in scans:
+            entry = sums[scans[row.photo_id], row.step, row.status, row.reason]
+            entry[0] += 1
+            entry[1] += row.milliseconds
+    known = set(ScanSession.objects.filter(pk__in={key[0] for key in sums}).values_list("pk", flat=True))
+    for (scan, step, status, reason), (runs, milliseconds) in sorted(sums.items()):
+        if scan not in known:
+            continue  # its root was removed
+        fields = {"session_id": scan, "step": step, "status": status, "reason": reason}
+        same = SessionStep.objects.filter(**fields)
+        if not same.update(runs=F("runs") + runs, milliseconds=F("milliseconds") + milliseconds):
+            SessionStep.objects.create(**fields, runs=runs, milliseconds=milliseconds)
 
 
 def records() -> list[EngineRecord]:

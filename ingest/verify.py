@@ -13,7 +13,7 @@ from typing import Any
 
 from django.db import connection, transaction
 
-from ingest import leases
+from ingest import counting, leases, step_counts
 from ingest.models import StepRun
 from ingest.pipeline import steps
 from ingest.verify_files import (
@@ -24,6 +24,7 @@ from ingest.verify_files import (
     check_renditions,
 )
 from library.models import Photo, PhotoFile
+from people.derivation import DISAGREEING
 from vision.imaging.crops import POSITIONS
 
 RUN_AGAIN = "Choose the photos in /admin and run their steps again."
@@ -220,6 +221,48 @@ _CHECKS = (
         """
         SELECT format('photo %%s: %%s', id, leased_by) FROM library_photo
         WHERE leased_by = ANY(%(dead)s) OR lease_until < now() OR (lease_until IS NULL) <> (leased_by = '')
+        """,
+    ),
+    _Check(
+        "kept_counts_differ",
+        "Counts that are kept, of photos, folders of sessions or the ledger, are not what counting gives.",
+        READ_AGAIN,
+        f"""
+        SELECT format('%%s of %%s: %%s kept, %%s there', state,
+            CASE folder WHEN 0 THEN 'all photos' ELSE 'folder ' || folder END, kept, wanted)
+        FROM ({counting.DISAGREEMENTS}) wrong
+        UNION ALL
+        SELECT format('%%s entries of %%s: %%s kept, %%s there', status, step, kept, wanted)
+        FROM ({step_counts.DISAGREEMENTS}) wrong
+        """,  # noqa: S608 - our own words
+    ),
+    _Check(
+        "finished_but_waiting",
+        "Photos are finished and still wait for a session.",
+        READ_AGAIN,
+        """
+        SELECT format('photo %%s: session %%s', id, scan) FROM library_photo
+        WHERE state IN ('completed', 'partial', 'failed') AND scan <> 0
+        """,
+    ),
+    _Check(
+        "faces_against_labels",
+        "Faces are other people's than their labels say.",
+        "manage.py people repair",
+        DISAGREEING,
+    ),
+    _Check(
+        "person_against_photo",
+        "People are in a photo twice, or in one from before their birth.",
+        "Open the photo, and correct its date, the date of birth or the name.",
+        """
+        SELECT format('photo %%s: %%s twice', photo_id, person_id) FROM people_face
+        WHERE person_id IS NOT NULL GROUP BY photo_id, person_id HAVING count(*) > 1
+        UNION ALL
+        SELECT format('photo %%s: %%s', photo.id, person.name) FROM people_face face
+        JOIN people_person person ON person.id = face.person_id
+        JOIN library_photo photo ON photo.id = face.photo_id
+        WHERE (photo.taken_local AT TIME ZONE 'UTC')::date < person.birth_date
         """,
     ),
     _Check(

@@ -11,10 +11,12 @@ from django.views.decorators.http import require_safe
 from ingest import clusters, reports
 from ingest import progress as books
 from ingest.models import ScanSession
-from library.access import photos_for
+from ingest.session_progress import open_sessions
+from library.access import hidden_roots, photos_for
 from library.models import Photo, PhotoQuerySet, Root
 
 FAILURES_SHOWN = 100
+OPEN_SHOWN = 5
 
 
 @require_safe
@@ -27,6 +29,7 @@ def status(request: HttpRequest) -> HttpResponse:
         context["clusters"] = clusters.clusters()
         context["warnings"] = clusters.warnings(context["clusters"]) + books.warnings(context["memory"])
         context["spaces"] = books.spaces()
+        context["states"] = open_sessions(most=OPEN_SHOWN)
     if getattr(request.user, "is_staff", False):
         failed = Photo.objects.filter(state=Photo.State.FAILED)
         context["failure_count"] = failed.count()
@@ -69,8 +72,11 @@ def stats(request: HttpRequest) -> JsonResponse:
 
 
 def _countable(request: HttpRequest) -> PhotoQuerySet | None:
-    """The owner's numbers are about everything; a member's about what they may see."""
-    return None if _is_owner(request) else photos_for(request.user)
+    """The owner's numbers are about everything; a member's about what they may see.
+
+    Where nothing is hidden from a member that is everything, too: kept counts, instead of counting photos.
+    """
+    return photos_for(request.user) if hidden_roots(request.user) else None
 
 
 def _is_owner(request: HttpRequest) -> bool:

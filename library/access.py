@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.http import Http404
 
-from library.models import Photo, PhotoFile, PhotoQuerySet, Root
+from library.models import Album, AlbumPhoto, Photo, PhotoFile, PhotoQuerySet, Root
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
@@ -55,3 +55,40 @@ def hidden_roots(user: AbstractBaseUser | AnonymousUser) -> list[int]:
     if user.is_authenticated:
         roots = roots.exclude(pk__in=Root.objects.visible_to(user).values("pk"))
     return list(roots.values_list("pk", flat=True))
+
+
+def album_entries_for(user: AbstractBaseUser | AnonymousUser) -> QuerySet[AlbumPhoto]:
+    """The entries of albums of which this user may know: of photos they may see.
+
+    The title of an imported album is the name of a folder, so for whoever may not see one of the roots in
+    which a photo lies, the photo is in no imported album.
+    """
+    entries = AlbumPhoto.objects.filter(photo__in=photos_for(user).values("pk"))
+    if getattr(user, "is_superuser", False) or not user.is_authenticated:
+        return entries
+    hidden = Root.objects.exclude(pk__in=Root.objects.visible_to(user).values("pk")).values("pk")
+    in_hidden = PhotoFile.objects.filter(photo=OuterRef("photo"), root__in=hidden)
+    return entries.filter(Q(album__source="") | ~Exists(in_hidden))
+
+
+def albums_for(user: AbstractBaseUser | AnonymousUser) -> QuerySet[Album]:
+    """The albums this user may know of: their own, and those with a photo they may see. Owners see all."""
+    if not user.is_authenticated:
+        return Album.objects.none()
+    if getattr(user, "is_superuser", False):
+        return Album.objects.all()
+    entries = album_entries_for(user).filter(album=OuterRef("pk"))
+    return Album.objects.filter(Q(created_by=user.pk) | Exists(entries))
+
+
+def may_change_album(user: AbstractBaseUser | AnonymousUser, album: Album) -> bool:
+    """Owners may change every album, everybody else those they made."""
+    return getattr(user, "is_superuser", False) or (user.is_authenticated and album.created_by_id == user.pk)
+
+
+def album_or_404(user: AbstractBaseUser | AnonymousUser, pk: int, *, to_change: bool = False) -> Album:
+    """The album if this user may know of it, or with ``to_change`` only if they may change it."""
+    album = albums_for(user).filter(pk=pk).first()
+    if album is None or (to_change and not may_change_album(user, album)):
+        raise Http404
+    return album

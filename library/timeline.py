@@ -17,7 +17,7 @@ from django.db.models import Count, Exists, IntegerField, OuterRef, Prefetch, Q,
 from django.db.models.functions import Coalesce, ExtractYear
 
 from library.access import photos_for
-from library.models import DetectedObject, Photo, PhotoFile, PhotoQuerySet, Root
+from library.models import DetectedObject, Favourite, Photo, PhotoFile, PhotoQuerySet, Root
 from library.presentation import ratio
 
 if TYPE_CHECKING:
@@ -108,7 +108,8 @@ def with_details(photos: PhotoQuerySet, user: User) -> PhotoQuerySet:
     """Everything a tile or card says about its photo, in a constant number of queries.
 
     Adds ``visible_files`` (a list), ``behind`` (how many nearly identical photos hide behind it), whether it
-    moves and what a model wrote about it, and prefetches the tags.
+    moves, whether it has this user's heart, its place and what a model wrote about it, and prefetches the
+    tags.
     """
     files = PhotoFile.objects.select_related("root").order_by("missing_since", "pk")
     if not getattr(user, "is_superuser", False):
@@ -116,13 +117,16 @@ def with_details(photos: PhotoQuerySet, user: User) -> PhotoQuerySet:
     hidden = photos_for(user).shown().filter(duplicate_of=OuterRef("pk")).order_by()
     counted = hidden.values("duplicate_of").annotate(number=Count("pk")).values("number")
     return (
-        photos.select_related("model_description", "video")
+        photos.select_related("model_description", "video", "place")
         .defer("exif")
         .prefetch_related(
             Prefetch("files", queryset=files, to_attr="visible_files"),
             Prefetch("detected_objects", queryset=DetectedObject.objects.select_related("tag", "category")),
         )
-        .annotate(behind=Coalesce(Subquery(counted, output_field=IntegerField()), 0))
+        .annotate(
+            behind=Coalesce(Subquery(counted, output_field=IntegerField()), 0),
+            favourite=Exists(Favourite.objects.filter(photo=OuterRef("pk"), user=user.pk)),
+        )
     )
 
 

@@ -28,6 +28,7 @@ Tagger = Literal["zero_shot", "ram_plus"]
 TagLanguage = Literal["en", "zh"]
 Reader = Literal["rapidocr", "paddleocr"]
 FaceEngine = Literal["auto", "insightface", "yunet_sface", "dlib"]
+Hemisphere = Literal["north", "south"]
 Uploads = Literal["members", "permitted", "off"]
 LogFormat = Literal["json", "console"]
 
@@ -59,6 +60,9 @@ DEFAULT_EXCLUDED_FOLDERS = (
     "__MACOSX",
 )
 """Folder names never walked into: what NAS systems, desktops and file systems keep for themselves."""
+
+#: What speaks for somebody besides the face.
+PEOPLE_PRIORS = ("time", "company", "place", "folder")
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +97,8 @@ class Environment:
     face_model: str
     face_model_dir: Path | None
     face_min_size: int
+    people_naming: bool
+    people_priors: tuple[str, ...]
     descriptions: bool
     description_model: str
     description_model_dir: Path | None
@@ -120,6 +126,9 @@ class Environment:
     tag_min_confidence: float
     ocr_min_confidence: float
     face_min_confidence: float
+    search_words_weight: float
+    search_meaning_weight: float
+    hemisphere: Hemisphere
     secret_key: str | None
     debug: bool
     allowed_hosts: tuple[str, ...]
@@ -189,6 +198,9 @@ def read_environment(variables: Mapping[str, str], base_dir: Path) -> Environmen
         tag_min_confidence=reader.fraction("TAG_MIN_CONFIDENCE", 0.5),
         ocr_min_confidence=reader.fraction("OCR_MIN_CONFIDENCE", 0.5),
         face_min_confidence=reader.fraction("FACE_MIN_CONFIDENCE", 0.3),
+        search_words_weight=reader.fraction("SEARCH_WORDS_WEIGHT", 1.0),
+        search_meaning_weight=reader.fraction("SEARCH_MEANING_WEIGHT", 1.0),
+        hemisphere=cast("Hemisphere", reader.choice("HEMISPHERE", "north", ("north", "south"))),
         secret_key=reader.secret("SECRET_KEY"),
         debug=reader.boolean("DEBUG", default=False),
         allowed_hosts=reader.words("ALLOWED_HOSTS", ("localhost", "127.0.0.1", "[::1]")),
@@ -235,10 +247,23 @@ def _engines(reader: VariableReader) -> dict[str, Any]:
         "face_model": reader.raw("FACE_MODEL") or "buffalo_l",
         "face_model_dir": reader.optional_path("FACE_MODEL_DIR"),
         "face_min_size": reader.integer("FACE_MIN_SIZE", 24, 0, 1000),
+        "people_naming": reader.boolean("PEOPLE_NAMING", default=True),
+        "people_priors": _people_priors(reader),
         "descriptions": reader.boolean("DESCRIPTIONS", default=False),
         "description_model": reader.raw("DESCRIPTION_MODEL") or "HuggingFaceTB/SmolVLM-500M-Instruct",
         "description_model_dir": reader.optional_path("DESCRIPTION_MODEL_DIR"),
     }
+
+
+def _people_priors(reader: VariableReader) -> tuple[str, ...]:
+    kinds = reader.words("PEOPLE_PRIORS", PEOPLE_PRIORS)
+    unknown = [kind for kind in kinds if kind not in PEOPLE_PRIORS]
+    if kinds == ("none",):
+        return ()
+    if unknown:
+        allowed = f"{', '.join(unknown)} is not known; there are {', '.join(PEOPLE_PRIORS)}, or none"
+        reader.refuse("PEOPLE_PRIORS", ",".join(kinds), allowed)
+    return tuple(dict.fromkeys(kinds))
 
 
 def _tag_list(reader: VariableReader) -> str:

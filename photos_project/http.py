@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+from django.contrib import messages
 from django.contrib.auth.models import AnonymousUser, User
 from django.http import HttpRequest
+from django.template.loader import render_to_string
+from django.utils.http import url_has_allowed_host_and_scheme
 from django_htmx.middleware import HtmxDetails
 
 
@@ -22,3 +27,17 @@ def is_fragment(request: HttpRequest) -> bool:
     """
     htmx: HtmxDetails | None = getattr(request, "htmx", None)
     return bool(htmx) and htmx is not None and not htmx.boosted and not htmx.history_restore_request
+
+
+def back_to(request: HttpRequest, otherwise: str) -> str:
+    """Where a form wants to go afterwards: its ``next`` if that is an address of ours."""
+    wanted = request.POST.get("next") or request.GET.get("next") or ""
+    return wanted if url_has_allowed_host_and_scheme(wanted, allowed_hosts=None) else otherwise
+
+
+def offer_undo(
+    request: HttpRequest, said: str, url: str, fields: Mapping[str, object] | None = None, *, back: str = ""
+) -> None:
+    """Tell on the next page what was done, beside a button that takes it back by posting ``fields``."""
+    context = {"said": said, "url": url, "fields": dict(fields or {}), "back": back}
+    messages.success(request, render_to_string("_components/undo.html", context, request))

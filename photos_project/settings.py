@@ -55,6 +55,8 @@ FACE_ENGINE = ENVIRONMENT.face_engine
 FACE_MODEL = ENVIRONMENT.face_model
 FACE_MODEL_DIR = ENVIRONMENT.face_model_dir
 FACE_MIN_SIZE = ENVIRONMENT.face_min_size
+PEOPLE_NAMING = ENVIRONMENT.people_naming
+PEOPLE_PRIORS = ENVIRONMENT.people_priors
 DESCRIPTIONS = ENVIRONMENT.descriptions
 DESCRIPTION_MODEL = ENVIRONMENT.description_model
 DESCRIPTION_MODEL_DIR = ENVIRONMENT.description_model_dir
@@ -242,10 +244,16 @@ Q_CLUSTER: dict[str, Any] = {
     },
 }
 
+# --- Search -------------------------------------------------------------------------------------------------
+
+SEARCH_WORDS_WEIGHT = ENVIRONMENT.search_words_weight
+SEARCH_MEANING_WEIGHT = ENVIRONMENT.search_meaning_weight
+
 # --- Language, time, logs ----------------------------------------------------------------------------------
 
 LANGUAGE_CODE = ENVIRONMENT.language_code
 TIME_ZONE = ENVIRONMENT.time_zone
+HEMISPHERE = ENVIRONMENT.hemisphere
 USE_TZ = True
 LOG_LEVEL = ENVIRONMENT.log_level
 LOGGING = project_logging.configure(LOG_LEVEL, ENVIRONMENT.log_format)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 from django.db import connection
 from django.db.models import Exists, OuterRef
@@ -13,14 +12,15 @@ from django.db.models import Exists, OuterRef
 from library.models import DetectedObject, Photo, PhotoFile
 from library.presentation import generated_description
 from search.query import SearchQuery, Term
-from search.results import Fragment, Match, Why
+from search.results import FieldName, Fragment, Match, TagFound, Why
 from search.text import name_words, word_spans, words
 
 SNIPPET_BEFORE = 40
 SNIPPET_LENGTH = 180
 TAGS = 8
 
-FieldName = Literal["tag", "category", "title", "keyword", "text", "description", "folder", "file", "camera"]
+_FIELDS_OF_WORDS = ("tag", "text", "category", "camera", "place")
+_PROSE = ("text", "description")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,24 +32,58 @@ class _Value:
     readings: list[list[str]]
 
 
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """Words that follow one another: as they were typed, and as they are looked for."""
+
+    typed: tuple[str, ...]
+    words: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What is known about a photo that could have matched."""
+
+    values: list[_Value]
+    tags: list[TagFound]
+
+
 def explain(photo_ids: Sequence[int], query: SearchQuery, hidden_roots: Sequence[int]) -> dict[int, Why]:
     """By photo: matched words with their fields, a snippet of its text, its tags.
 
     Names are told as they count: not those of photos with a file in a root hidden from the user. Photos
     that are gone are left out.
     """
-    values = {pk: list(found) for pk, found in _values(photo_ids, hidden_roots).items()}
+    known = _known(photo_ids, hidden_roots)
     terms = list(_terms(query))
-    stems = _stems(terms, (word for found in values.values() for value in found for word in _words_of(value)))
-    return {pk: _why(found, terms, stems) for pk, found in values.items()}
+    words_there = (word for found in known.values() for value in found.values for word in _words_of(value))
+    stems = _stems(terms, words_there)
+    return {pk: _why(found, terms, stems) for pk, found in known.items()}
 
 
-def _terms(query: SearchQuery) -> Iterator[list[str]]:
-    """The words of every part of the query that looks for words, each part in its order."""
+def matching_lines(lines: Sequence[str], query: SearchQuery) -> set[int]:
+    """The positions of the lines that have words of the query; a phrase may go on in the next line."""
+    terms = list(_terms(query))
+    spoken = [(word, number) for number, line in enumerate(lines) for word in words(line)]
+    reading = [word for word, _ in spoken]
+    stems = _stems(terms, reading)
+    return {
+        number
+        for term in terms
+        for start in _positions(reading, term.words, stems)
+        for _, number in spoken[start : start + len(term.words)]
+    }
+
+
+def _terms(query: SearchQuery) -> Iterator[_Asked]:
+    """Every part of the query that looks for words, and the other words it may stand for."""
     for clause in query.clauses:
-        for atom in clause.alternatives if not clause.negated else ():
-            if isinstance(atom, Term) or atom.name in ("tag", "text", "category", "camera"):
-                yield atom.words
+        for atom in clause.leaves():
+            if isinstance(atom, Term) or atom.name in _FIELDS_OF_WORDS:
+                typed = tuple(atom.words)
+                yield _Asked(typed, typed)
+                others = atom.expanded if isinstance(atom, Term) else ()
+                yield from (_Asked(typed, other.words) for other in others)
 
 
 def _words_of(value: _Value) -> Iterator[str]:
@@ -57,52 +91,58 @@ def _words_of(value: _Value) -> Iterator[str]:
         yield from reading
 
 
-def _values(photo_ids: Sequence[int], hidden_roots: Sequence[int]) -> dict[int, list[_Value]]:
-    values: dict[int, list[_Value]] = {}
-    photos = Photo.objects.filter(pk__in=photo_ids).select_related("ocr_text", "model_description")
-    for photo in photos.defer("exif", "thumbhash"):
+def _known(photo_ids: Sequence[int], hidden_roots: Sequence[int]) -> dict[int, _Found]:
+    known: dict[int, _Found] = {}
+    photos = Photo.objects.filter(pk__in=photo_ids).select_related("ocr_text", "model_description", "place")
+    for photo in photos.defer("exif", "thumbhash", "colours", "ocr_text__blocks"):
         text = photo.ocr_text.text if hasattr(photo, "ocr_text") else ""
-        values[photo.pk] = [
+        places = dict.fromkeys(filter(None, photo.place.names)) if photo.place else ()
+        values = [
             _plain("title", photo.title),
             *(_plain("keyword", str(keyword)) for keyword in photo.keywords),
             _plain("text", text),
             _plain("description", photo.description),
             _plain("description", generated_description(photo)),
             _plain("camera", photo.camera),
+            *(_plain("place", name) for name in places),
         ]
-    _add_tags(values)
-    _add_files(values, hidden_roots)
-    return values
+        known[photo.pk] = _Found(values, [])
+    _add_tags(known)
+    _add_files(known, hidden_roots)
+    return known
 
 
 def _plain(field: FieldName, value: str) -> _Value:
     return _Value(field, value, [words(value)])
 
 
-def _add_tags(values: dict[int, list[_Value]]) -> None:
-    detections = DetectedObject.objects.filter(photo__in=values).order_by("photo", "-confidence", "tag")
+def _add_tags(known: dict[int, _Found]) -> None:
+    detections = DetectedObject.objects.filter(photo__in=known).order_by("photo", "-confidence", "tag")
     seen: set[tuple[int, str]] = set()
-    for pk, tag, category in detections.values_list("photo", "tag__name", "category__name"):
-        values[pk].append(_plain("tag", tag))
+    for pk, tag, confidence, category in detections.values_list(
+        "photo", "tag__name", "confidence", "category__name"
+    ):
+        known[pk].tags.append(TagFound(tag, round(confidence, 4)))
+        known[pk].values.append(_plain("tag", tag))
         if category and (pk, category) not in seen:
-            values[pk].append(_plain("category", category))
+            known[pk].values.append(_plain("category", category))
             seen.add((pk, category))
 
 
-def _add_files(values: dict[int, list[_Value]], hidden_roots: Sequence[int]) -> None:
-    files = PhotoFile.objects.present().filter(photo__in=values).order_by("photo", "pk")
+def _add_files(known: dict[int, _Found], hidden_roots: Sequence[int]) -> None:
+    files = PhotoFile.objects.present().filter(photo__in=known).order_by("photo", "pk")
     if hidden_roots:
         hidden = PhotoFile.objects.filter(photo=OuterRef("photo"), root__in=hidden_roots)
         files = files.filter(~Exists(hidden))
     for pk, path in files.values_list("photo", "display_path"):
         *folders, name = path.split("/")
-        values[pk].append(_Value("file", name, name_words(name.rpartition(".")[0] or name)))
-        values[pk].extend(_Value("folder", folder, name_words(folder)) for folder in folders)
+        known[pk].values.append(_Value("file", name, name_words(name.rpartition(".")[0] or name)))
+        known[pk].values.extend(_Value("folder", folder, name_words(folder)) for folder in folders)
 
 
-def _stems(terms: Iterable[list[str]], candidates: Iterable[str]) -> Mapping[str, str]:
+def _stems(terms: Iterable[_Asked], candidates: Iterable[str]) -> Mapping[str, str]:
     """The English stems of the query's words, and of the candidates that could share one with them."""
-    asked = {word for term in terms for word in term}
+    asked = {word for term in terms for word in term.words}
     starts = {word[:2] for word in asked}
     wanted = sorted(asked | {word for word in candidates if word[:2] in starts})
     if not wanted:
@@ -114,24 +154,27 @@ def _stems(terms: Iterable[list[str]], candidates: Iterable[str]) -> Mapping[str
         return {word: stem for word, stem in cursor.fetchall() if stem}
 
 
-def _why(values: list[_Value], terms: list[list[str]], stems: Mapping[str, str]) -> Why:
-    by_field: dict[tuple[FieldName, str], dict[str, None]] = defaultdict(dict)
-    for value in values:
+def _why(found: _Found, terms: list[_Asked], stems: Mapping[str, str]) -> Why:
+    typed: dict[tuple[FieldName, str], dict[str, None]] = defaultdict(dict)
+    other: dict[tuple[FieldName, str], dict[str, None]] = defaultdict(dict)
+    for value in found.values:
         for term in terms:
-            if any(_positions(reading, term, stems) for reading in value.readings):
-                by_field[value.field, value.value].update(dict.fromkeys(term))
+            if any(_positions(reading, term.words, stems) for reading in value.readings):
+                typed[value.field, value.value].update(dict.fromkeys(term.typed))
+                if term.words != term.typed:
+                    other[value.field, value.value].update(dict.fromkeys(term.words))
     matches = tuple(
-        Match(field, "" if field in ("text", "description") else value, tuple(found))
-        for (field, value), found in by_field.items()
+        Match(field, "" if field in _PROSE else value, tuple(words), tuple(other[field, value]))
+        for (field, value), words in typed.items()
     )
-    texts = [
-        value.value for field, value in ((v.field, v) for v in values) if (field, value.value) in by_field
-    ]
-    prose = [v.value for v in values if v.field in ("text", "description") and v.value in texts]
+    prose = [v.value for v in found.values if v.field in _PROSE and (v.field, v.value) in typed]
     snippet = _snippet(prose[0], terms, stems) if prose else ()
-    return Why(
-        matches=matches, snippet=snippet, tags=tuple(v.value for v in values if v.field == "tag")[:TAGS]
-    )
+    return Why(matches=matches, snippet=snippet, tags=_shown(found.tags, typed))
+
+
+def _shown(tags: list[TagFound], typed: Container[tuple[FieldName, str]]) -> tuple[TagFound, ...]:
+    """The surest ones, and those that matched."""
+    return tuple(tag for rank, tag in enumerate(tags) if rank < TAGS or ("tag", tag.name) in typed)
 
 
 def _positions(reading: Sequence[str], term: Sequence[str], stems: Mapping[str, str]) -> list[int]:
@@ -148,15 +191,15 @@ def _same(word: str, other: str, stems: Mapping[str, str]) -> bool:
     return word == other or (word in stems and stems[word] == stems.get(other))
 
 
-def _snippet(text: str, terms: list[list[str]], stems: Mapping[str, str]) -> tuple[Fragment, ...]:
+def _snippet(text: str, terms: list[_Asked], stems: Mapping[str, str]) -> tuple[Fragment, ...]:
     """The surroundings of the first match in one line, with every match in them marked."""
     line = " ".join(text.split())
     spans = list(word_spans(line))
     reading = [word for word, _, _ in spans]
     marked: set[tuple[int, int]] = set()
     for term in terms:
-        for start in _positions(reading, term, stems):
-            marked.update((begin, end) for _, begin, end in spans[start : start + len(term)])
+        for start in _positions(reading, term.words, stems):
+            marked.update((begin, end) for _, begin, end in spans[start : start + len(term.words)])
     if not marked:
         return ()
     return tuple(_fragments(line, sorted(marked)))

@@ -1,65 +1,35 @@
 """The door of search: ``search(query, user)`` ranks by words and by meaning in one statement and says why.
 
     words     photos whose document has all words, by ts_rank_cd
-    meaning   photos near to the text in the active image space, as far as they stand clear
-              (search.semantics); with LOCAL_CROPS the nearest ones are ranked anew, by their best part, too
-    fused     Σ 1 / (60 + rank) over both (reciprocal rank fusion: Cormack, Clarke, Büttcher, SIGIR 2009)
+    meaning   photos near to the text (or to a picture, or to both) in an image space, as far as they stand
+              clear (search.semantics); with LOCAL_CROPS the nearest ones are ranked anew, by their best part
+    fused     Σ weight / (60 + rank) over both (reciprocal rank fusion: Cormack, Clarke, Büttcher, SIGIR 2009)
 
-A query without free text has nothing to rank by: its photos come newest first.
+A query without free text and without a picture has nothing to rank by: its photos come by their date.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
-from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, replace
-from functools import cache
-from pathlib import Path
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
-from django.core.exceptions import EmptyResultSet
-from django.db import connection, transaction
-from pgvector import HalfVector, Vector
-
 from library.models import PhotoQuerySet
-from search import filters, semantics, vector_indexes
+from search import filters, semantics
+from search.expansion import expanded
 from search.explain import explain
 from search.filters import Eligible
-from search.query import Clause, SearchQuery, Term
-from search.results import Hit, Mode, Notice, SearchResult, Why
-from search.semantics import Meaning
+from search.query import Atom, Clause, Group, SearchQuery, Term
+from search.ranking import WINDOW, Ranked, Ranking, Words, chosen, ranked
+from search.results import Hit, Mode, Notice, Picture, SearchResult, Sort, Why
 from search.text import phrase
+from search.trace import Trace
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 
-WINDOW: Final = 500
-"""How many hits can be paged through."""
-
-CANDIDATES: Final = 200
-"""How many photos at most are found by meaning."""
-
-RRF_K: Final = 60
-
-EXACT_LIMIT: Final = 20_000
-"""Up to so many eligible photos every distance is computed; above, the HNSW index answers if there is one."""
-
-EF_SEARCH: Final = 100
-
-
-@dataclass(frozen=True, slots=True)
-class _Ranking:
-    """What one side or the other ranks by; a side that is off has None.
-
-    Names count only for photos without a file in ``hidden_roots``.
-    """
-
-    words: str | None
-    meaning: Meaning | None
-    photos: int = 0
-    approximate: bool = False
-    hidden_roots: tuple[int, ...] = ()
+BROWSE_WINDOW: Final = 100_000
+"""How many photos can be paged through that come by their date."""
 
 
 def search(
@@ -67,29 +37,52 @@ def search(
     user: AbstractBaseUser | AnonymousUser,
     *,
     mode: Mode = "hybrid",
+    sort: Sort = "relevance",
+    picture: Picture | None = None,
+    weaker: bool = False,
     limit: int = 50,
     offset: int = 0,
+    reasons: bool = True,
+    trace: Trace | None = None,
 ) -> SearchResult:
-    """One page of what this user may find, best first, in a stable order.
+    """One page of what this user may find, in a stable order: best first, or by date.
 
+    By date means the best ``WINDOW`` hits, then sorted. ``weaker`` adds what is similar, but not clearly so.
+    Without ``reasons`` the hits carry their ranks only; ``with_reasons`` adds the rest to some of them.
     The number of queries does not depend on the number of hits. Never raises for what was typed.
     """
-    allowed = filters.eligible(query, user)
-    limit = max(0, min(limit, WINDOW - offset))
-    if not query.free_text:
-        hits, total = _newest(allowed.photos, limit, offset)
-        notices: tuple[Notice, ...] = ()
+    trace = trace or Trace()
+    query = expanded(query)
+    with trace.stage("filters"):
+        allowed = filters.eligible(query, user)
+        if picture is not None and picture.without:
+            allowed = replace(allowed, photos=allowed.photos.exclude(pk__in=picture.without))
+    notices: list[Notice] = []
+    if query.ranking or picture is not None:
+        window = WINDOW
+        ranking = _ranking(query, allowed, mode, picture, notices, trace)
+        ranking = replace(ranking, sort=sort, weaker=weaker)
+        trace.ranking = ranking
+        with trace.stage("ranking"):
+            found = ranked(ranking, limit=max(0, min(limit, window - offset)), offset=offset)
     else:
-        ranking, notices = _ranking(query, allowed, mode)
-        hits, total = _ranked(ranking, allowed.photos, limit, offset)
-    reasons = explain([hit.photo_id for hit in hits], query, allowed.hidden_roots)
-    hits = [
+        window = BROWSE_WINDOW
+        with trace.stage("by date"):
+            found = _by_date(allowed.photos, sort, max(0, min(limit, window - offset)), offset)
+    with trace.stage("reasons"):
+        hits = with_reasons(found.hits, query, allowed.hidden_roots) if reasons else tuple(found.hits)
+    said = (*map(Notice, (*query.hints, *allowed.notices)), *notices)
+    return SearchResult(query, mode, hits, found.total, said, sort, found.weaker, window)
+
+
+def with_reasons(hits: Sequence[Hit], query: SearchQuery, hidden_roots: Sequence[int]) -> tuple[Hit, ...]:
+    """The hits with what matched; those whose photo is gone are left out."""
+    reasons = explain([hit.photo_id for hit in hits], query, hidden_roots)
+    return tuple(
         replace(hit, why=replace(reasons[hit.photo_id], **_ranks(hit.why)))
         for hit in hits
         if hit.photo_id in reasons
-    ]
-    said = (*map(Notice, (*query.hints, *allowed.notices)), *notices)
-    return SearchResult(query, mode, tuple(hits), total, said)
+    )
 
 
 def _ranks(why: Why) -> dict[str, Any]:
@@ -97,127 +90,57 @@ def _ranks(why: Why) -> dict[str, Any]:
     return {name: getattr(why, name) for name in names}
 
 
-def _newest(photos: PhotoQuerySet, limit: int, offset: int) -> tuple[list[Hit], int]:
-    newest = photos.newest_first().values_list("pk", flat=True)[:WINDOW]
-    page = list(newest[offset : offset + limit])
-    return [Hit(pk, 0.0, Why()) for pk in page], newest.count()
+def _by_date(photos: PhotoQuerySet, sort: Sort, limit: int, offset: int) -> Ranked:
+    order = ("taken_local", "pk") if sort == "oldest" else ("-taken_local", "-pk")
+    ordered = photos.order_by(*order).values_list("pk", flat=True)
+    page = list(ordered[offset : offset + limit])
+    total = photos.order_by()[:BROWSE_WINDOW].count()
+    return Ranked([Hit(pk, 0.0, Why()) for pk in page], total)
 
 
-def _ranking(query: SearchQuery, allowed: Eligible, mode: Mode) -> tuple[_Ranking, tuple[Notice, ...]]:
-    text = words_query(query.free_text) if mode != "semantic" else None
-    by_words = _Ranking(text, None, hidden_roots=allowed.hidden_roots)
-    if mode == "keyword":
-        return by_words, ()
-    meaning = semantics.understand(query.description)
-    if isinstance(meaning, Notice):
-        return by_words, (meaning,)
-    count = allowed.photos.order_by()[: EXACT_LIMIT + 1].count()
-    approximate = count > EXACT_LIMIT and vector_indexes.is_indexed(meaning.space_id)
-    return replace(by_words, meaning=meaning, photos=count, approximate=approximate), ()
+def _ranking(
+    query: SearchQuery,
+    allowed: Eligible,
+    mode: Mode,
+    picture: Picture | None,
+    notices: list[Notice],
+    trace: Trace,
+) -> Ranking:
+    """What to rank by; why a side is off goes to ``notices``."""
+    words = words_of(query.ranking) if mode != "semantic" and query.ranking else None
+    ranking = Ranking(allowed.photos, words, hidden_roots=allowed.hidden_roots)
+    if mode == "keyword" and picture is None:
+        return ranking
+    with trace.stage("text and picture to a vector"):
+        meaning, notice = semantics.understand(query.description, picture)
+    notices += [notice] if notice else []
+    with trace.stage("estimate"):
+        return chosen(replace(ranking, meaning=meaning))
 
 
-def words_query(clauses: tuple[Clause, ...]) -> str:
-    """Free text as the text of a ``tsquery``: every clause, by one of its alternatives."""
-    return " & ".join(f"({_alternatives(clause)})" for clause in clauses)
+def words_of(clauses: tuple[Clause, ...]) -> Words:
+    """Free text as texts of a ``tsquery``: every clause, by one of its alternatives."""
+    typed, wider = (_all(clauses, expanded=expanded) for expanded in (False, True))
+    return Words(typed, wider, max(_weights(clauses), default=0.0))
 
 
-def _alternatives(clause: Clause) -> str:
-    terms = (atom for atom in clause.alternatives if isinstance(atom, Term))
-    return " | ".join(f"({phrase(term.words)})" for term in terms)
+def _weights(clauses: tuple[Clause, ...]) -> Iterator[float]:
+    for clause in clauses:
+        for atom in clause.leaves():
+            if isinstance(atom, Term):
+                yield from (other.weight for other in atom.expanded)
 
 
-def _ranked(ranking: _Ranking, photos: PhotoQuerySet, limit: int, offset: int) -> tuple[list[Hit], int]:
-    try:
-        statement, parameters = _statement(ranking, photos)
-    except EmptyResultSet:  # Django's word for a condition that nothing can meet
-        return [], 0
-    parameters |= {"size": limit, "start": offset}
-    with _index_settings(ranking), connection.cursor() as cursor:
-        cursor.execute(statement, parameters)
-        rows = cursor.fetchall()
-    hits = [
-        Hit(pk, score, Why(keyword_rank=keyword, semantic_rank=semantic, similarity=near, strength=strength))
-        for pk, score, keyword, semantic, near, strength, _ in rows
-    ]
-    return hits, rows[0][-1] if rows else 0
+def _all(clauses: tuple[Clause, ...], *, expanded: bool) -> str:
+    return " & ".join(f"({_any(clause, expanded=expanded)})" for clause in clauses)
 
 
-def _index_settings(ranking: _Ranking) -> AbstractContextManager[None]:
-    return _iterative_scan() if ranking.approximate else nullcontext()
+def _any(clause: Clause, *, expanded: bool) -> str:
+    return " | ".join(f"({_one(atom, expanded=expanded)})" for atom in clause.alternatives)
 
 
-class _iterative_scan(AbstractContextManager[None]):  # noqa: N801 - reads as a function
-    """Until the end of the block HNSW goes on scanning until enough eligible photos were found."""
-
-    def __enter__(self) -> None:
-        self._atomic = transaction.atomic()
-        self._atomic.__enter__()
-        with connection.cursor() as cursor:
-            cursor.execute(
-                f"SET LOCAL hnsw.iterative_scan = strict_order; SET LOCAL hnsw.ef_search = {EF_SEARCH:d}"
-            )
-
-    def __exit__(self, *error: Any) -> None:
-        self._atomic.__exit__(*error)
-
-
-@cache
-def _template() -> str:
-    text = (Path(__file__).parent / "sql" / "hybrid.sql").read_text(encoding="utf-8")
-    return "\n".join(line for line in text.splitlines() if not line.lstrip().startswith("--"))
-
-
-def _statement(ranking: _Ranking, photos: PhotoQuerySet) -> tuple[str, dict[str, Any]]:
-    """The statement and its parameters, all but the page's. Raises EmptyResultSet."""
-    eligible, parameters = _named(*photos.order_by().values("pk").query.sql_with_params())
-    meaning = ranking.meaning
-    statement = _template().format(
-        eligible=eligible,
-        distance=_distance(meaning, approximate=ranking.approximate),
-        crop_distance=_crop_distance(meaning),
-        space=meaning.space_id if meaning else 0,
-    )
-    return statement, {
-        **parameters,
-        "by_words": ranking.words is not None,
-        "words": ranking.words or "",
-        "hidden_roots": list(ranking.hidden_roots),
-        "by_meaning": meaning is not None,
-        "by_crops": meaning is not None and meaning.crops,
-        "crop_weight": semantics.CROP_WEIGHT,
-        "vector": _literal(meaning, approximate=ranking.approximate),
-        "gate": meaning.scale.gate(ranking.photos) if meaning else 1.0,
-        "floor": meaning.scale.floor if meaning else 1.0,
-        "centre": meaning.scale.centre if meaning else 0.0,
-        "candidates": CANDIDATES,
-        "window": WINDOW,
-        "k": RRF_K,
-    }
-
-
-def _distance(meaning: Meaning | None, *, approximate: bool) -> str:
-    if meaning is None:
-        return "NULL::float8"
-    kind = "halfvec" if approximate else "vector"
-    column = vector_indexes.expression("e.vector", meaning.dimensions, kind)
-    return f"({column} <=> %(vector)s::{kind}({meaning.dimensions:d}))"
-
-
-def _crop_distance(meaning: Meaning | None) -> str:
-    if meaning is None:
-        return "NULL::float8"
-    column = vector_indexes.expression("c.vector", meaning.dimensions, "vector")
-    return f"({column} <=> %(vector)s::vector({meaning.dimensions:d}))"
-
-
-def _literal(meaning: Meaning | None, *, approximate: bool) -> str | None:
-    if meaning is None:
-        return None
-    return HalfVector(meaning.vector).to_text() if approximate else Vector(meaning.vector).to_text()
-
-
-def _named(statement: str, values: tuple[Any, ...]) -> tuple[str, Mapping[str, Any]]:
-    """A statement of Django's with names for its parameters, to be put into ours."""
-    names = iter(f"eligible_{number}" for number in range(len(values)))
-    named = re.sub(r"%(%|s)", lambda match: "%%" if match[1] == "%" else f"%({next(names)})s", statement)
-    return named, {f"eligible_{number}": value for number, value in enumerate(values)}
+def _one(atom: Atom, *, expanded: bool) -> str:
+    if isinstance(atom, Group):
+        return _all(atom.clauses, expanded=expanded)
+    others = atom.expanded if isinstance(atom, Term) and expanded else ()
+    return " | ".join([phrase(atom.words), *(f"({phrase(other.words)})" for other in others)])

@@ -1,6 +1,6 @@
 """The only write side of search: what is known about a photo → its weighted document.
 
-A  tags, their categories, title, keywords
+A  tags, their categories, title, keywords, the names of its place
 B  text in the picture, description
 C  file and folder names
 D  camera, and what a model wrote about the photo: a guess ranks below what is written somewhere
@@ -23,6 +23,7 @@ from django.db import connection
 
 from library.models import DetectedObject, OcrText, Photo, PhotoFile
 from library.presentation import generated_description
+from search import library_words
 from search.models import SearchDocument
 from search.text import bounded, name_words, words
 
@@ -78,10 +79,11 @@ def reindex_all(batch: int = BATCH) -> Iterator[tuple[int, int]]:
 def _documents(photo_ids: Sequence[int]) -> dict[int, dict[str, str]]:
     """By photo and weight: the words, with gaps."""
     fields: dict[int, dict[str, list[list[str]]]] = {}
-    photos = Photo.objects.filter(pk__in=photo_ids).select_related("model_description")
-    for photo in photos.only(*_PHOTO_FIELDS, "model_description__text"):
+    photos = Photo.objects.filter(pk__in=photo_ids).select_related("model_description", "place")
+    for photo in photos.only(*_PHOTO_FIELDS, "model_description__text", "place"):
+        places = photo.place.names if photo.place else ()
         fields[photo.pk] = {
-            "A": [words(photo.title), *(words(str(keyword)) for keyword in photo.keywords)],
+            "A": [words(text) for text in (photo.title, *map(str, photo.keywords), *places)],
             "B": [],
             "C": [],
             "D": [words(photo.camera), words(generated_description(photo))],
@@ -136,4 +138,6 @@ def _write(documents: dict[int, dict[str, str]]) -> int:
         parameters[weight] = [fields[weight] for fields in documents.values()]
     with connection.cursor() as cursor:
         cursor.execute(_statement(), parameters)
-        return int(cursor.rowcount)
+        changed = int(cursor.rowcount)
+    library_words.note(documents.values(), GAP)
+    return changed

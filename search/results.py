@@ -6,9 +6,26 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from search.query import SearchQuery
+from vision.results import Vectors
 
 Mode = Literal["hybrid", "keyword", "semantic"]
 MODES: tuple[Mode, ...] = ("hybrid", "keyword", "semantic")
+Sort = Literal["relevance", "newest", "oldest"]
+SORTS: tuple[Sort, ...] = ("relevance", "newest", "oldest")
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A picture to rank by: a unit vector [D] of an image space.
+
+    Beside free text the two are added up, ``weight`` (0..1) of the picture and the rest of the text; without
+    free text the picture ranks alone. The photos ``without`` are left out: those it was made of.
+    """
+
+    space_id: int
+    vector: Vectors
+    weight: float = 1.0
+    without: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,13 +39,33 @@ class Notice:
         return f"{self.reason} {self.remedy}".strip()
 
 
+FieldName = Literal[
+    "tag", "category", "title", "keyword", "text", "description", "folder", "file", "camera", "place"
+]
+
+
 @dataclass(frozen=True, slots=True)
 class Match:
-    """Words of the query that were found, and where: ``value`` is the tag, title, file name … as it is."""
+    """Words of the query that were found, and where: ``value`` is the tag, title, file name … as it is.
 
-    field: Literal["tag", "category", "title", "keyword", "text", "description", "folder", "file", "camera"]
+    ``other_words`` are those that stand there for what was typed: synonyms, or the right spelling.
+    """
+
+    field: FieldName
     value: str
     words: tuple[str, ...]
+    other_words: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TagFound:
+    """A tag of a photo, and how sure its engine was, 0..1."""
+
+    name: str
+    confidence: float
+
+    def __str__(self) -> str:
+        return self.name
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +80,9 @@ class Fragment:
 class Why:
     """Why a photo was found. Ranks start at 1; None means that this side did not find it.
 
-    ``similarity`` is the cosine between the text and the picture (with LOCAL_CROPS partly that of its best
-    part); ``strength`` puts it on a scale from 0
-    (what unrelated pictures have) to 1 (the best of this search).
+    ``similarity`` is the cosine between what was asked and the picture (with LOCAL_CROPS partly that of its
+    best part); ``strength`` puts it on a scale from 0 to 1 that means the same whatever the model (see
+    ``search.semantics.Scale``).
     """
 
     keyword_rank: int | None = None
@@ -54,12 +91,13 @@ class Why:
     strength: float | None = None
     matches: tuple[Match, ...] = ()
     snippet: tuple[Fragment, ...] = ()
-    tags: tuple[str, ...] = ()
+    tags: tuple[TagFound, ...] = ()
 
     @property
-    def matched_tags(self) -> tuple[str, ...]:
+    def matched_tags(self) -> tuple[TagFound, ...]:
         """The tags that words of the query matched."""
-        return tuple(match.value for match in self.matches if match.field == "tag")
+        names = {match.value for match in self.matches if match.field == "tag"}
+        return tuple(tag for tag in self.tags if tag.name in names)
 
     def as_dict(self) -> dict[str, Any]:
         """The same for JSON; the snippet as one string with ``**`` around what matched."""
@@ -82,10 +120,17 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class SearchResult:
-    """One page of hits in their order; ``total`` counts all that can be paged to (see ``hybrid.WINDOW``)."""
+    """One page of hits in their order.
+
+    ``total`` counts all that can be paged to, at most ``window``; ``weaker`` counts what is similar, but not
+    similar enough to be shown unless weaker matches are asked for.
+    """
 
     query: SearchQuery
     mode: Mode
     hits: tuple[Hit, ...] = ()
     total: int = 0
     notices: tuple[Notice, ...] = ()
+    sort: Sort = "relevance"
+    weaker: int = 0
+    window: int = 0

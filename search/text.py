@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 
 MAX_WORD_LENGTH = 100
 """Characters of a word that count; a lexeme of PostgreSQL may have 2046 bytes."""
@@ -75,6 +76,12 @@ def words(text: str) -> list[str]:
     else:
         found = [folded[start:end] for start, end in _runs(folded)]
     return [word[:MAX_WORD_LENGTH] for word in found]
+
+
+@lru_cache(maxsize=100_000)
+def folded(name: str) -> tuple[str, ...]:
+    """Like ``words``, remembered: for names that are compared again and again."""
+    return tuple(words(name))
 
 
 def word_spans(text: str) -> Iterator[tuple[str, int, int]]:

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import os
+import sys
+from collections.abc import Sequence
+from contextlib import redirect_stdout
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -75,11 +79,42 @@ def onnx_providers(config: EngineConfig) -> list[str]:
     return [name for name in wanted if name in installed]
 
 
+def start_providers(config: EngineConfig) -> list[str]:
+    """``onnx_providers``, ready for a session: CUDA's libraries are in the process where they are wanted.
+
+    They come as packages (``onnxruntime-gpu[cuda,cudnn]``, or those of torch), in folders that the system's
+    loader does not search.
+    """
+    providers = onnx_providers(config)
+    if CUDA_PROVIDER in providers:
+        _load_cuda()
+    return providers
+
+
+@cache
+def _load_cuda() -> None:
+    """Once a process. What cannot be loaded is printed by ONNX Runtime: to where errors are read."""
+    import onnxruntime
+
+    with redirect_stdout(sys.stderr):
+        onnxruntime.preload_dlls()
+
+
+def provider_options(providers: Sequence[str], config: EngineConfig) -> list[dict[str, str]]:
+    """Of each of them, for ``onnxruntime.InferenceSession``."""
+    return [_provider_options(provider, config) for provider in providers]
+
+
 def _provider_options(provider: str, config: EngineConfig) -> dict[str, str]:
-    """OpenVINO would choose device and threads by itself; the others go by the session's options."""
-    if provider != OPENVINO_PROVIDER:
-        return {}
-    return {"device_type": "CPU", "num_of_threads": str(thread_count(config))}
+    """OpenVINO would choose device and threads by itself. The others go by the session's options.
+
+    CUDA by default tries every algorithm of a convolution for every new size of the input, and the pages and
+    faces here come in all sizes.
+    """
+    return {
+        OPENVINO_PROVIDER: {"device_type": "CPU", "num_of_threads": str(thread_count(config))},
+        CUDA_PROVIDER: {"cudnn_conv_algo_search": "HEURISTIC"},
+    }.get(provider, {})
 
 
 def device_name(provider: str) -> str:
@@ -116,12 +151,12 @@ def onnx_session(model: Path, config: EngineConfig, *, arena: bool = True) -> An
     check_file(model)
     options = session_options(config, arena=arena)
     try:
-        providers = onnx_providers(config)
+        providers = start_providers(config)
         session = onnxruntime.InferenceSession(
             str(model),
             options,
             providers=providers,
-            provider_options=[_provider_options(provider, config) for provider in providers],
+            provider_options=provider_options(providers, config),
         )
     except EngineUnavailable:
         raise
@@ -143,5 +178,5 @@ def require_device(session: Any, config: EngineConfig) -> None:
 def _no_cuda(why: str) -> EngineUnavailable:
     return EngineUnavailable(
         f"DEVICE=cuda is set, but {why}.",
-        "Set DEVICE=auto or DEVICE=cpu, or replace onnxruntime by onnxruntime-gpu (never install both).",
+        "Set DEVICE=auto or DEVICE=cpu, or run `make engines EXTRAS=onnxruntime-gpu`.",
     )

@@ -57,6 +57,15 @@ class TextEmbedder(Engine, Protocol):
 
 
 @runtime_checkable
+class WordKnower(Protocol):
+    """A text embedder that can tell common words from misspelt and made-up ones."""
+
+    def knows_word(self, word: str) -> bool:
+        """Whether the vocabulary it was trained with has this word as a whole."""
+        ...
+
+
+@runtime_checkable
 class Embedder(ImageEmbedder, TextEmbedder, Protocol):
     """Pictures and texts in one space."""
 

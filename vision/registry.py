@@ -64,6 +64,13 @@ class Registry:
         ``source`` is what ``embedder_source`` said when the space was filled. A former one is kept as long as
         it is asked for. Raises EngineUnavailable when neither can be had.
         """
+        return self._embedder_of(space, source)
+
+    def image_embedder_for(self, space: SpaceInfo, source: Mapping[str, Any]) -> ImageEmbedder:
+        """The same for pictures that are compared with those of the space."""
+        return self._embedder_of(space, source)
+
+    def _embedder_of(self, space: SpaceInfo, source: Mapping[str, Any]) -> Embedder:
         try:
             live = self._embedder()
         except EngineUnavailable as error:

@@ -1,4 +1,4 @@
-"""Faces: boxes, quality, embeddings. Who they are is for the people floor."""
+"""Faces: boxes, quality, embeddings, and who they are as far as that is clear."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from library.models import EmbeddingSpace, Photo
 from library.spaces import space_for
 from people.actions.detect import replace_faces
 from people.actions.names import name_faces
+from people.actions.recognise import recognise_together
 from vision.results import DetectedFace, SpaceInfo
 
 
@@ -51,7 +52,7 @@ class FacesStep:
         return [SeenFaces(engine.space, engine.engine_id, faces) for faces in found]
 
     def save(self, results: dict[int, SeenFaces]) -> None:
-        """Replace the photos' faces; labelled ones keep their labels."""
+        """Replace the photos' faces; labelled ones keep their labels. Then name what is clear, or ask."""
         by_engine: dict[tuple[SpaceInfo, str], dict[int, list[DetectedFace]]] = {}
         for photo_id, seen in results.items():
             by_engine.setdefault((seen.space, seen.engine_id), {})[photo_id] = seen.faces
@@ -59,3 +60,4 @@ class FacesStep:
             space = space_for(EmbeddingSpace.Kind.FACE, info, written_by=engine_id)
             replace_faces(space=space, found=found)
         name_faces(photo_ids=list(results))
+        recognise_together(photo_ids=list(results))

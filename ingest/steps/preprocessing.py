@@ -23,6 +23,7 @@ from vision.imaging.companions import Companions, companions_of
 from vision.imaging.files import Original, OriginalChanged, read_original, write_atomic
 from vision.imaging.folders import look_into
 from vision.imaging.formats import extension_of
+from vision.imaging.gazetteer import PlaceNames
 from vision.imaging.kinds import burst_key, is_screenshot
 from vision.imaging.metadata import PhotoMetadata, read_metadata
 from vision.imaging.motion import Part, belongs, read_movie
@@ -81,6 +82,7 @@ class Preprocessed:
     error: str
     milliseconds: int
     people: tuple[NamedPerson, ...] = ()
+    place_names: PlaceNames = ("", "", "")
     video: Part | None = None
     live_video: bytes | None = None
 
@@ -141,6 +143,7 @@ def preprocess(found: ReadFile) -> Preprocessed:
         "",
         _milliseconds_since(started),
         people=metadata.people,
+        place_names=metadata.place_names,
         video=metadata.video,
         live_video=None if metadata.video else _live_video(found.path, metadata),
     )

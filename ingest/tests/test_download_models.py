@@ -128,6 +128,27 @@ def test_offline_ends_at_once_with_instructions(
     )
 
 
+def test_one_that_cannot_be_had_keeps_none_of_the_others_from_coming(
+    server: Server, settings: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (gone,) = [path for path in server.files if path.endswith("config.json") and "visual" not in path][:1]
+    del server.files[gone]
+    with pytest.raises(CommandError, match="tiny"):
+        run(capsys, "--profile", "full", "--accept-licence")
+    assert (settings.MODEL_CACHE_DIR / "insightface/faces/faces.onnx").is_file()
+
+
+def test_offline_every_model_is_named(
+    server: Server, settings: Any, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    monkeypatch.setenv("no_proxy", "")
+    with pytest.raises(CommandError) as caught:
+        run(capsys, "--profile", "full", "--accept-licence")
+    for place in ("clip/tiny/config.json", "insightface/faces/faces.onnx"):
+        assert str(settings.MODEL_CACHE_DIR / place) in str(caught.value)
+
+
 def test_mirrors_are_asked_first(server: Server, settings: Any, capsys: pytest.CaptureFixture[str]) -> None:
     with serving() as mirror:
         mirror.files = dict(server.files)

@@ -39,6 +39,7 @@ def test_a_picture_is_read_once_and_can_be_shown(album: Album) -> None:
     assert (photo.width, photo.height, photo.format) == (96, 64, "JPEG")
     assert photo.sha256 == album.prints()["one.jpg"][0]
     assert photo.thumbhash
+    assert photo.colour_rows.exists()
     assert photo.taken_source == Photo.TakenSource.FILE
     assert renditions(photo) == [True, True]
     assert photo in Photo.objects.shown()

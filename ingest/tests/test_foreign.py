@@ -39,6 +39,8 @@ def test_a_takeout_is_read(album: Album, engines: Engines) -> None:
     photo = album.photo("Photos from 2019/IMG_1.jpg")
     assert (photo.description, photo.latitude, photo.taken_source) == ("On the beach", 48.0, "takeout")
     assert photo.taken_at and photo.taken_at.timestamp() == 1_562_243_696
+    assert photo.place and photo.place.country == "France"
+    assert found("place:france") == {photo.pk}
     # The lone name is the lone face's.
     label = FaceLabel.objects.get()
     assert (label.person.name, label.source, label.face.photo) == ("Anna", "imported", photo)

@@ -15,9 +15,9 @@ from django_q.models import OrmQ
 
 from ingest import tallies
 from ingest.metrics import METRICS, RUNS, collect, expose
-from ingest.models import StepRun, WorkerReport
+from ingest.models import ScanSession, SessionFolder, StepRun, WorkerCluster, WorkerReport
 from library.models import Photo
-from library.tests.factories import make_photo
+from library.tests.factories import make_photo, make_root
 
 pytestmark = pytest.mark.django_db
 
@@ -62,6 +62,25 @@ def fill() -> None:
         gpus=[{"name": "Card", "used_mib": 1, "total_mib": 2}],
         at=timezone.now(),
     )
+
+
+def test_heartbeats_and_held_photos_are_told() -> None:
+    now = timezone.now()
+    WorkerCluster.objects.create(
+        machine="nas", lane="files", workers=2, restarts=3, started_at=now, at=now, beat_at=now
+    )
+    WorkerCluster.objects.create(machine="nas", lane="models", workers=1, started_at=now, at=now)
+    session = ScanSession.objects.create(root=make_root(), status="finished", paused=True)
+    folder = SessionFolder.objects.create(session=session, path=b"")
+    Photo.objects.create(scan=session.pk, scan_folder=folder.pk)
+    Photo.objects.create(scan_folder=folder.pk, state=State.COMPLETED)
+    found = samples(scrape().content.decode())
+    place = '{machine="nas",lane="files"}'
+    assert found[f"heirloom_cluster_workers{place}"] == 2
+    assert found[f"heirloom_cluster_restarts_total{place}"] == 3
+    assert 0 <= found[f"heirloom_cluster_heartbeat_age_seconds{place}"] < 60
+    assert 'heirloom_cluster_heartbeat_age_seconds{machine="nas",lane="models"}' not in found
+    assert found["heirloom_photos_held"] == 1
 
 
 def test_the_figures_are_in_the_text_format() -> None:
@@ -112,7 +131,7 @@ def test_the_number_of_queries_is_fixed() -> None:
     for _ in range(5):
         fill_one = make_photo(state=State.PENDING)
         tallies.count([StepRun(photo=fill_one, step="hash", status="done", engine=f"e{fill_one.pk}")])
-    assert queries() == empty == 8
+    assert queries() == empty == 13
 
 
 def test_with_a_token_only_the_token_counts(settings: Any, owner_client: Client) -> None:

@@ -90,11 +90,13 @@ def test_schedules_are_made_once(settings: Any) -> None:
     )
     tasks.ensure_schedules()
     assert list(Schedule.objects.order_by("name").values(*before[0])) == before
-    nightly = before.pop(0)
-    assert (nightly["name"], nightly["func"]) == ("nightly scan", "ingest.tasks.nightly_scan")
-    assert timezone.localtime(nightly["next_run"]).hour == settings.NIGHTLY_SCAN_HOUR
-    assert timedelta(0) < nightly["next_run"] - timezone.now() <= timedelta(days=1)
+    for name in ("people", "scan"):
+        nightly = before.pop(0)
+        assert (nightly["name"], nightly["func"]) == (f"nightly {name}", f"ingest.tasks.nightly_{name}")
+        assert timezone.localtime(nightly["next_run"]).hour == settings.NIGHTLY_SCAN_HOUR
+        assert timedelta(0) < nightly["next_run"] - timezone.now() <= timedelta(days=1)
     assert [(row["name"], row["func"], row["args"], row["minutes"]) for row in before] == [
+        ("settle answers", "ingest.tasks.settle_answers", None, 1),
         ("wake files", "ingest.tasks.wake", "('files',)", 1),
         ("wake models", "ingest.tasks.wake", "('models',)", 1),
     ]
@@ -105,7 +107,7 @@ def test_the_nightly_scan_can_be_turned_off(settings: Any) -> None:
     tasks.ensure_schedules()
     settings.NIGHTLY_SCAN_HOUR = -1
     tasks.ensure_schedules()
-    assert not Schedule.objects.filter(name="nightly scan").exists()
+    assert not Schedule.objects.filter(name__startswith="nightly").exists()
 
 
 def test_the_nightly_scan_looks_through_every_watched_root(album: Album, engines: Engines) -> None:

@@ -29,6 +29,8 @@ from library.models import (
     PhotoHash,
 )
 from library.storage import rendition_path
+from people.derivation import derive
+from people.models import Face, FaceLabel, Person
 from search.models import SearchDocument
 
 pytestmark = pytest.mark.django_db
@@ -104,6 +106,18 @@ def _lease(**fields: Any) -> None:
     Photo.objects.filter(pk=first().pk).update(**values)
 
 
+def _a_face() -> Face:
+    return Face.objects.order_by("pk")[0]
+
+
+def _before_birth() -> None:
+    person = Person.objects.create(name="Anna", birth_date=timezone.localdate())
+    face = _a_face()
+    Photo.objects.filter(pk=face.photo_id).update(taken_local=timezone.now() - timedelta(days=400))
+    FaceLabel.objects.create(face=face, person=person, verdict="confirmed", source="human_confirmed")
+    derive([face.pk])
+
+
 DAMAGE: dict[str, Callable[[], object]] = {
     "finished_without_step": lambda: StepRun.objects.filter(photo=first(), step="faces").delete(),
     "state_against_ledger": lambda: Photo.objects.filter(pk=first().pk).update(state="partial"),
@@ -117,8 +131,10 @@ DAMAGE: dict[str, Callable[[], object]] = {
     "hidden_behind_hidden": _other_front,
     "lease_on_finished": _lease,
     "lease_of_the_dead": lambda: _lease(
-        state="processing_ocr", lease_until=timezone.now() - timedelta(seconds=1)
+        state="processing_ocr", lease_until=timezone.now() - timedelta(days=1)
     ),
+    "faces_against_labels": lambda: Face.objects.filter(pk=_a_face().pk).update(status="ignored"),
+    "person_against_photo": _before_birth,
     "failed_without_reason": lambda: Photo.objects.filter(state="failed").update(error_message=""),
     "rendition_missing": lambda: rendition_path(first().sha256 or "", "thumbnail").unlink(),
     "rendition_broken": lambda: os.truncate(rendition_path(first().sha256 or "", "preview"), 200),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
@@ -34,6 +35,13 @@ class Album(models.Model):
     description = models.TextField(blank=True)
     source = models.CharField(max_length=10, choices=Source, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.SET_NULL,
+        null=True,
+        related_name="+",
+        help_text="Who may change it beside the owner; empty for imported ones.",
+    )
     photos = models.ManyToManyField(Photo, through="library.AlbumPhoto", related_name="albums")
 
     objects = AlbumQuerySet.as_manager()

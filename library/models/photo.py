@@ -4,8 +4,15 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from django.contrib.postgres.indexes import GinIndex, OpClass
 from django.db import models
 from django.db.models import F, Q
+from django.db.models.functions import Cast, Lower
+
+from library.models.place import Place
+
+LOWER_KEYWORDS = Cast(Lower(Cast("keywords", models.TextField())), models.JSONField())
+"""Keywords for comparing; the index has them so."""
 
 
 class PhotoQuerySet(models.QuerySet["Photo"]):
@@ -120,6 +127,7 @@ class Photo(models.Model):
     latitude = models.FloatField(null=True)
     longitude = models.FloatField(null=True)
     altitude = models.FloatField(null=True, help_text="Metres above sea level.")
+    place = models.ForeignKey(Place, on_delete=models.SET_NULL, null=True, related_name="photos")
     camera_make = models.CharField(max_length=100, blank=True)
     camera_model = models.CharField(max_length=100, blank=True)
     lens = models.CharField(max_length=200, blank=True)
@@ -142,6 +150,13 @@ class Photo(models.Model):
 
     state = models.CharField(max_length=24, choices=State, default=State.PENDING)
     priority = models.PositiveSmallIntegerField(choices=Priority, default=Priority.NORMAL)
+    # Numbers, not keys: sessions belong to ingest, which stands above this app.
+    scan = models.BigIntegerField(
+        default=0, help_text="The scan session whose turn it waits for; 0: none, or it is finished."
+    )
+    scan_folder = models.BigIntegerField(
+        default=0, help_text="The folder of the session in which it is counted; 0: none."
+    )
     lease_until = models.DateTimeField(null=True)
     leased_by = models.CharField(max_length=120, blank=True)
     lost_leases = models.PositiveSmallIntegerField(
@@ -168,13 +183,14 @@ class Photo(models.Model):
                 ),
                 name="photo_timeline",
             ),
+            # What waits, by queue: a claim finds the next photo of each in one step (ingest.queues).
             models.Index(
-                fields=("priority", "id"),
+                fields=("scan", "priority", "id"),
                 condition=Q(state__in=("pending", "preprocessing")),
-                name="photo_files_lane",
+                name="photo_queue_files",
             ),
             models.Index(
-                fields=("priority", "id"),
+                fields=("scan", "priority", "id"),
                 condition=Q(
                     state__in=(
                         "processing_objects",
@@ -183,10 +199,19 @@ class Photo(models.Model):
                         "processing_faces",
                         "processing_hash",
                         "checking_duplicates",
-                        "processing_descriptions",
                     )
                 ),
-                name="photo_models_lane",
+                name="photo_queue_models",
+            ),
+            models.Index(
+                fields=("scan", "priority", "id"),
+                condition=Q(state__in=("processing_descriptions",)),
+                name="photo_queue_slow",
+            ),
+            models.Index(
+                fields=("scan", "priority", "id"),
+                condition=Q(lost_leases__gt=0),
+                name="photo_queue_suspects",
             ),
             models.Index(
                 fields=("leased_by",), condition=Q(lease_until__isnull=False), name="photo_leased_by"
@@ -196,6 +221,10 @@ class Photo(models.Model):
                 fields=("camera_make", "camera_model", "taken_local"),
                 condition=~Q(camera_model=""),
                 name="photo_by_camera",
+            ),
+            GinIndex(OpClass(LOWER_KEYWORDS, name="jsonb_path_ops"), name="photo_keywords"),
+            models.Index(
+                fields=("latitude", "longitude"), condition=Q(latitude__isnull=False), name="photo_position"
             ),
             models.Index(
                 fields=("id",), condition=Q(state="failed", lost_leases__gte=3), name="photo_set_aside"

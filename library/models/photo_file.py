@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from django.contrib.postgres.indexes import OpClass
 from django.db import models
 from django.db.models import F, Func, IntegerField, Q, Value
+from django.db.models.functions import Left, Lower
 
 from library.models.photo import Photo
 from library.models.root import Root
+
+PATH_START = 200
+"""Characters of a path that are indexed."""
 
 
 class PhotoFileQuerySet(models.QuerySet["PhotoFile"]):
@@ -33,6 +38,13 @@ class PhotoFileQuerySet(models.QuerySet["PhotoFile"]):
             output_field=IntegerField(),
         )
         return files.alias(slash=slash).filter(slash=0)
+
+    def below(self, folder: str) -> PhotoFileQuerySet:
+        """Files below a folder of their root, by its name for people, whatever its case."""
+        start = folder.strip("/") + "/"
+        cut = self.alias(path_start=Lower(Left("display_path", PATH_START)))
+        files = cut.filter(path_start__startswith=start[:PATH_START].lower())
+        return files if len(start) <= PATH_START else files.filter(display_path__istartswith=start)
 
     def distrust(self) -> int:
         """Let no file of these pass for unchanged when it is seen again: its photo has other bytes by now."""
@@ -68,6 +80,11 @@ class PhotoFile(models.Model):
         indexes = (
             models.Index(
                 fields=("root",), condition=Q(missing_since__isnull=True), name="photo_file_present"
+            ),
+            # Paths by how they begin, whatever their case; cut, because an index entry may not be longer.
+            models.Index(
+                OpClass(Lower(Left("display_path", PATH_START)), name="text_pattern_ops"),
+                name="photo_file_path_start",
             ),
         )
 

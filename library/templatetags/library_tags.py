@@ -8,7 +8,7 @@ from django import template
 from django.urls import reverse
 
 from library import presentation
-from library.models import Photo
+from library.models import Album, Photo
 
 register = template.Library()
 
@@ -42,6 +42,13 @@ def video_url(photo: Photo) -> str:
 def to_base64(value: bytes | memoryview) -> str:
     """Bytes as base64."""
     return base64.b64encode(bytes(value)).decode("ascii")
+
+
+@register.filter
+def album_query(album: Album) -> str:
+    """The words by which a search finds the photos of this album."""
+    title = " ".join(album.title.replace('"', " ").split())
+    return f'album:"{title}"'
 
 
 @register.filter

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from django.test import Client
@@ -84,7 +85,7 @@ def test_boxes_of_faces_and_text_lie_over_the_picture(owner_client: Client) -> N
     add_face(photo)
     add_text(photo, "STOP")
     html = page(owner_client, photo)
-    assert '<rect x="0.40000" y="0.20000" width="0.20000" height="0.30000"/>' in html
+    assert 'x="0.40000" y="0.20000" width="0.20000" height="0.30000"/>' in html
     assert 'data-block="block-1">STOP' in html
     assert 'id="block-1" x="0.10000"' in html
     assert "1 face" in html
@@ -158,3 +159,25 @@ def test_offsets_and_places_in_words() -> None:
     assert [utc_offset(minutes) for minutes in (None, 0, -210, 345)] == ["", "+00:00", "-03:30", "+05:45"]
     assert coordinates(Photo(latitude=-1.5, longitude=2.25)) == "1.50000° S, 2.25000° E"
     assert coordinates(Photo(latitude=-1.5)) == ""
+
+
+def test_a_photo_that_was_found_by_its_text_shows_where(owner_client: Client) -> None:
+    photo = make_photo()
+    lines = ["Tierarzt Dr. Krause", "RECEIPTS", "total 12.80", "thank you"]
+    blocks = [
+        {"text": line, "confidence": 0.9, "box": [0.1, n / 10, 0.5, 0.1]} for n, line in enumerate(lines)
+    ]
+    add_text(photo, "\n".join(lines), blocks=blocks)
+    url = f"/photo/{photo.pk}"
+    assert 'class="found"' not in page(owner_client, photo)
+    for q, found in {
+        "receipt": {2},
+        '"krause receipt" cat': {1, 2},
+        "-receipt tag:x": set(),
+        "<b>": set(),
+    }.items():
+        html = assert_sound(owner_client.get(url, {"q": q}))
+        marked = {n for n in range(1, 5) if f'<rect id="block-{n}" class="found"' in html}
+        assert marked == found, q
+        assert html.count("<mark>") == len(found)
+        assert f"/search?q={quote(q, safe='')}#hit-{photo.pk}" in html

@@ -11,7 +11,7 @@ from django.urls import reverse
 
 from library.actions.times import borrow_offsets, correct_times, reapply_corrections, undo_corrections
 from library.models import AuditEvent, Photo, TimeCorrection
-from library.tests.factories import make_photo
+from library.tests.factories import make_photo, make_root
 from library.tests.pages import assert_sound
 
 pytestmark = pytest.mark.django_db
@@ -158,6 +158,43 @@ class TestPage:
         photo = shot()
         page = self.post(owner_client, photo, **data)
         assert [str(message) for message in page.context["messages"]]
+        assert not TimeCorrection.objects.exists()
+
+    @pytest.mark.parametrize(
+        ("scope", "moved"),
+        [("photo", "a"), ("day", "ab"), ("camera", "abc"), ("folder", "ae"), ("planet", "a")],
+    )
+    def test_others_that_are_wrong_in_the_same_way_come_along_and_go_back(
+        self, owner_client: Client, scope: str, moved: str
+    ) -> None:
+        root = make_root()
+        photos = {
+            "a": shot(0, path="trip/a.jpg", root=root),
+            "b": shot(2, path="b.jpg", root=root),
+            "c": shot(48, path="trip/below/c.jpg", root=root),
+            "d": shot(exif={"BodySerialNumber": "7"}, path="d.jpg", root=root),
+            "e": shot(camera_model="Pixel", path="trip/e.jpg", root=root),
+            "f": shot(path="trip/f.jpg", root=make_root(), camera_model="Nokia"),
+        }
+        before = {name: values(photo)[3] for name, photo in photos.items()}
+        page = self.post(owner_client, photos["a"], taken_local="2019-07-04T13:00", scope=scope)
+        hour = timedelta(hours=1)
+        after = {name: values(photo)[3] - before[name] for name, photo in photos.items()}
+        # Alone it gets the clock that was said; with others all move by the same minutes.
+        own = hour - timedelta(seconds=NOON.second) if len(moved) == 1 else hour
+        assert after == {name: own if name in moved else timedelta() for name in photos}
+        expected = "this photo" if len(moved) == 1 else f"{len(moved)} photos"
+        assert f"The time of {expected} was corrected." in assert_sound(page)
+        self.post(owner_client, photos["a"], undo="1", scope=scope)
+        assert {name: values(photo)[3] for name, photo in photos.items()} == before
+
+    def test_too_many_are_refused_with_a_way_out(
+        self, owner_client: Client, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("library.same_clock.AT_ONCE", 1)
+        photo, _ = shot(), shot(1)
+        page = self.post(owner_client, photo, taken_local="2019-07-04T13:00", scope="camera")
+        assert "more than 1 photos" in page.content.decode()
         assert not TimeCorrection.objects.exists()
 
     def test_members_may_not(self, member_client: Client) -> None:

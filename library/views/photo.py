@@ -18,7 +18,10 @@ from library.timeline import gallery_photos, neighbours, with_details
 
 @require_safe
 def photo(request: HttpRequest, pk: int) -> HttpResponse:
-    """Everything that is known about one photo; one the user may not see is not there."""
+    """Everything that is known about one photo; one the user may not see is not there.
+
+    ``q`` is the search that it was found by: the lines of its text that have its words are outlined.
+    """
     detailed = with_details(photos_for(request.user), request.user)
     found = photo_or_404(request.user, pk, photos=detailed)
     newer, older = _neighbours(gallery_photos(request.user), found)
@@ -27,6 +30,7 @@ def photo(request: HttpRequest, pk: int) -> HttpResponse:
         "photo": found,
         "newer": newer,
         "older": older,
+        "q": request.GET.get("q", "").strip(),
         "files": files_for(request.user, found),
         "exposure": exposure(found.exif),
         "tags": _by_category(found),

@@ -5,11 +5,17 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 
 from django.db import transaction
+from django.db.models import F
 
-from people.models import Face, FaceLabel, ImportedName, Person
-from vision.imaging.regions import NamedPerson, overlap
+from people.actions.deed import Deed, Source, Verdict
+from people.boxes import shared
+from people.locks import enter_gate, lock_faces_in
+from people.models import Face, FaceLabel, ImportedName, PeopleEvent, Person
+from people.rules import rejected_pairs, taken_dates
+from vision.imaging.regions import NamedPerson
 from vision.results import Box
 
 #: Programs draw faces tighter or wider than detectors; half of the usual bar still tells neighbours apart.
@@ -22,6 +28,7 @@ def import_names(*, named: Mapping[int, Sequence[NamedPerson]]) -> None:
 
     ``named`` maps photo ids to people. Whoever is not known by name yet becomes a person.
     """
+    enter_gate()
     ImportedName.objects.filter(photo_id__in=named).delete()
     people = _people({person.name for found in named.values() for person in found})
     ImportedName.objects.bulk_create(
@@ -42,12 +49,16 @@ def import_names(*, named: Mapping[int, Sequence[NamedPerson]]) -> None:
 
 
 def _people(names: Collection[str]) -> dict[str, Person]:
-    """By folded name. Of several people of one name the first is meant; nobody is made twice."""
+    """By folded name. Of several people of one name the first is meant; nobody is made twice.
+
+    Somebody who was merged is found by the old name, too, unless the name is another's now.
+    """
     wanted = {name.casefold(): name for name in sorted(names)}
     if not wanted:
         return {}
     found: dict[str, Person] = {}
-    for person in Person.objects.order_by("pk"):
+    known = Person.objects.filter(removed=False).order_by(F("merged_into").asc(nulls_first=True), "pk")
+    for person in known:
         if person.name.casefold() in wanted:
             found.setdefault(person.name.casefold(), person)
     missing = [Person(name=name[:200]) for key, name in wanted.items() if key not in found]
@@ -58,21 +69,32 @@ def _people(names: Collection[str]) -> dict[str, Person]:
 
 @dataclass(slots=True)
 class _Scene:
-    """One photo: who should be in it, which faces were found, what was said about them."""
+    """One photo: who should be in it, which faces were found, who is in it as people and programs said."""
 
     names: list[ImportedName] = field(default_factory=list)
     faces: list[Face] = field(default_factory=list)
-    labels: dict[int, list[FaceLabel]] = field(default_factory=lambda: defaultdict(list))
+    present: set[int] = field(default_factory=set)
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What speaks against names: pairs of face and person that must not be, and when photos were taken."""
+
+    never: set[tuple[int, int]]
+    taken: dict[int, date]
 
 
 @transaction.atomic
 def name_faces(*, photo_ids: Collection[int]) -> int:
     """Give imported names to the faces found at their places; say how many labels were written.
 
-    What a person said stands: a face with a confirmed name keeps it, a rejected name does not return, and
-    whoever was confirmed on another face of the photo is not given twice.
+    What a person said stands: a face with a confirmed name keeps it, a name that was rejected or taken off
+    does not return, and whoever is in the photo already is not given twice. Guesses give way. Nobody is named
+    in a photo from before the birth.
     """
+    enter_gate()
     scenes = _scenes(photo_ids)
+    known = _known(scenes)
     labels: list[FaceLabel] = []
     changed: list[ImportedName] = []
     for scene in scenes.values():
@@ -80,26 +102,38 @@ def name_faces(*, photo_ids: Collection[int]) -> int:
             if name.face_id != face.pk:
                 name.face = face
                 changed.append(name)
-            if _may_label(scene, name, face):
+            if _may_label(scene, known, name, face):
+                scene.present.add(name.person.final_id)
                 labels.append(_label(name, face, share))
     ImportedName.objects.bulk_update(changed, ["face"])
-    FaceLabel.objects.bulk_create(labels)
+    if labels:
+        deed = Deed(PeopleEvent.Kind.IMPORT, by=None, faces=len(labels))
+        deed.revoke_answers([label.face_id for label in labels])
+        deed.write(labels)
+        deed.finish()
     return len(labels)
 
 
 def _scenes(photo_ids: Collection[int]) -> dict[int, _Scene]:
     scenes: dict[int, _Scene] = defaultdict(_Scene)
-    for name in ImportedName.objects.filter(photo_id__in=photo_ids).order_by("pk"):
+    named = ImportedName.objects.filter(photo_id__in=photo_ids, person__removed=False)
+    for name in named.select_related("person__merged_into").order_by("pk"):
         scenes[name.photo_id].names.append(name)
-    if not scenes:
-        return {}
-    photo_of: dict[int, int] = {}
-    for face in Face.objects.filter(photo_id__in=scenes).defer("embedding", "landmarks").order_by("pk"):
-        scenes[face.photo_id].faces.append(face)
-        photo_of[face.pk] = face.photo_id
-    for label in FaceLabel.objects.filter(face_id__in=photo_of).order_by("at", "pk"):
-        scenes[photo_of[label.face_id]].labels[label.face_id].append(label)
+    for face in lock_faces_in(list(scenes)):
+        if face.status == Face.Status.FACE:
+            scenes[face.photo_id].faces.append(face)
+        if face.person_id is not None and face.person_source != Source.MODEL_GUESS:
+            scenes[face.photo_id].present.add(face.person_id)
     return scenes
+
+
+def _known(scenes: Mapping[int, _Scene]) -> _Known:
+    faces = [face.pk for scene in scenes.values() for face in scene.faces]
+    # A name of this kind that a person took off, or overruled, is not written a second time.
+    overruled = FaceLabel.objects.filter(
+        face__in=faces, source=Source.IMPORTED, revoked_by__isnull=False
+    ).exclude(revoked_by__kind=PeopleEvent.Kind.IMPORT)
+    return _Known(rejected_pairs(faces) | overruled.pairs(), taken_dates(faces))
 
 
 def _matches(scene: _Scene) -> list[tuple[ImportedName, Face, float]]:
@@ -125,33 +159,25 @@ def _matches(scene: _Scene) -> list[tuple[ImportedName, Face, float]]:
 def _share(name: ImportedName, face: Face) -> float:
     if name.x is None or name.y is None or name.width is None or name.height is None:
         return 0.0
-    return overlap(Box(name.x, name.y, name.width, name.height), Box(face.x, face.y, face.width, face.height))
+    return shared(face, Box(name.x, name.y, name.width, name.height))
 
 
-def _may_label(scene: _Scene, name: ImportedName, face: Face) -> bool:
-    mine = scene.labels.get(face.pk, [])
-    human, confirmed = FaceLabel.Source.HUMAN_CONFIRMED, FaceLabel.Verdict.CONFIRMED
-    if any(label.verdict == confirmed and label.source == human for label in mine):
+def _may_label(scene: _Scene, known: _Known, name: ImportedName, face: Face) -> bool:
+    person = name.person.merged_into or name.person
+    if face.person_source == Source.HUMAN_CONFIRMED or person.pk in scene.present:
         return False
-    if any(
-        label.verdict == FaceLabel.Verdict.REJECTED and label.person_id == name.person_id for label in mine
-    ):
+    if (face.pk, person.pk) in known.never:
         return False
-    if mine and mine[-1].person_id == name.person_id and mine[-1].source == FaceLabel.Source.IMPORTED:
-        return False
-    others = (label for pk, labels in scene.labels.items() if pk != face.pk for label in labels[-1:])
-    return not any(
-        label.person_id == name.person_id and label.verdict == confirmed and label.source == human
-        for label in others
-    )
+    taken = known.taken.get(face.pk)
+    return not (taken and person.birth_date and taken < person.birth_date)
 
 
 def _label(name: ImportedName, face: Face, share: float) -> FaceLabel:
     return FaceLabel(
         face=face,
         person_id=name.person_id,
-        verdict=FaceLabel.Verdict.CONFIRMED,
-        source=FaceLabel.Source.IMPORTED,
+        verdict=Verdict.CONFIRMED,
+        source=Source.IMPORTED,
         confidence=round(share, 4),
         engine=name.source,
     )

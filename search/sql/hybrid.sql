@@ -5,30 +5,44 @@
 --   {distance}      cosine distance of e.vector to the query, exact, or as the HNSW index of the space has it
 --   {space}         the embedding space; a literal, because the index is partial
 --   {crop_distance} cosine distance of c.vector to the query, exact
+--   {order}         by score, or by date
 -- Parameters:
---   by_words        whether to search by words; words: the text of the tsquery
+--   by_words        whether to search by words
+--   typed, expanded texts of tsqueries: what was typed, and the same with other words beside it
+--   expanded_weight how much a document counts that has only other words
 --   hidden_roots    roots the user may not see: the names (C) of photos with a file there do not count
 --   by_meaning      whether to search by meaning
 --   by_crops        whether parts of photos count (LOCAL_CROPS)
 --   crop_weight     the weight of a photo's best part in its similarity; the rest is that of the whole
 --   gate            similarity the best photo must reach, else nothing matches
---   floor           similarity every photo must reach
+--   floor, share    similarity every photo must reach, and the share of the way from the centre to the best
 --   centre          similarity of unrelated pictures
+--   weak            similarity of weaker matches, which are counted
 --   candidates      how many photos at most are found by meaning
 --   window          how many photos at most are found by words, and how many can be paged through
---   k               the constant of reciprocal rank fusion
+--   k               the constant of reciprocal rank fusion; words_weight, meaning_weight: of its two sides
 --   size, start     the page
 WITH eligible (photo_id) AS NOT MATERIALIZED (
     {eligible}
 ),
 -- A query of stop words alone has no stems; OR with nothing is the other side.
 wanted AS (
-    SELECT to_tsquery('simple', %(words)s) || to_tsquery('english', %(words)s) AS query
+    SELECT
+        to_tsquery('simple', %(typed)s) || to_tsquery('english', %(typed)s) AS typed,
+        to_tsquery('simple', %(expanded)s) || to_tsquery('english', %(expanded)s) AS query
 ),
 -- Weights are PostgreSQL's: A 1, B 0.4, C 0.2, D 0.1; 1 divides by the logarithm of the length. The whole
 -- document is asked first, because it has the index; without hidden roots the planner drops the rest.
 matching AS (
-    SELECT d.photo_id, ts_rank_cd(told.document, wanted.query, 1) AS relevance
+    SELECT
+        d.photo_id,
+        told.document @@ wanted.typed AS as_typed,
+        ts_rank_cd(told.document, wanted.typed, 1)
+        + CASE
+            WHEN %(expanded_weight)s > 0
+            THEN %(expanded_weight)s * ts_rank_cd(told.document, wanted.query, 1)
+            ELSE 0
+        END AS relevance
     FROM search_searchdocument AS d
     CROSS JOIN wanted
     CROSS JOIN LATERAL (
@@ -44,12 +58,16 @@ matching AS (
       AND d.document @@ wanted.query
       AND (cardinality(%(hidden_roots)s::bigint[]) = 0 OR told.document @@ wanted.query)
       AND d.photo_id IN (SELECT photo_id FROM eligible)
-    ORDER BY relevance DESC, d.photo_id DESC
+    ORDER BY as_typed DESC, relevance DESC, d.photo_id DESC
     LIMIT %(window)s
 ),
--- Equals have equal ranks, so that the other side decides between them.
+-- Equals have equal ranks, so that the other side decides between them. What has only other words comes
+-- after everything that has those that were typed, and weighs less beside the other side.
 keyword AS (
-    SELECT photo_id, rank() OVER (ORDER BY relevance DESC) AS rank
+    SELECT
+        photo_id,
+        rank() OVER (ORDER BY as_typed DESC, relevance DESC) AS rank,
+        CASE WHEN as_typed THEN 1 ELSE %(expanded_weight)s::float8 END AS weight
     FROM matching
 ),
 nearest AS MATERIALIZED (
@@ -82,14 +100,13 @@ best AS (
 ),
 -- See search.semantics for the gate and the cut.
 semantic AS (
-    SELECT
-        seen.photo_id,
-        seen.similarity,
-        (seen.similarity - %(centre)s) / nullif(best.similarity - %(centre)s, 0) AS strength,
-        rank() OVER (ORDER BY seen.similarity DESC) AS rank
+    SELECT seen.photo_id, seen.similarity, rank() OVER (ORDER BY seen.similarity DESC) AS rank
     FROM seen, best
     WHERE best.similarity >= %(gate)s
-      AND seen.similarity >= greatest(%(floor)s, (%(centre)s + best.similarity) / 2)
+      AND seen.similarity >= least(
+          best.similarity,
+          greatest(%(floor)s, %(centre)s::float8 + %(share)s::float8 * (best.similarity - %(centre)s::float8))
+      ) - 1e-6
 ),
 fused AS (
     SELECT
@@ -97,14 +114,33 @@ fused AS (
         keyword.rank AS keyword_rank,
         semantic.rank AS semantic_rank,
         semantic.similarity,
-        semantic.strength,
-        coalesce(1::float8 / (%(k)s + keyword.rank), 0)
-        + coalesce(1::float8 / (%(k)s + semantic.rank), 0) AS score
+        coalesce(keyword.weight * %(words_weight)s::float8 / (%(k)s + keyword.rank), 0)
+        + coalesce(%(meaning_weight)s::float8 / (%(k)s + semantic.rank), 0) AS score
     FROM keyword FULL JOIN semantic USING (photo_id)
+),
+best_fused AS (
+    SELECT fused.*, photo.taken_local
+    FROM fused
+    JOIN library_photo AS photo ON photo.id = fused.photo_id
+    ORDER BY score DESC, keyword_rank NULLS LAST, photo_id DESC
+    LIMIT %(window)s
+),
+page AS (
+    SELECT best_fused.*, row_number() OVER (ORDER BY {order}) AS position
+    FROM best_fused
+    ORDER BY position
+    LIMIT %(size)s OFFSET %(start)s
+),
+counted AS (
+    SELECT
+        (SELECT count(*) FROM best_fused) AS total,
+        (
+            SELECT count(*)
+            FROM seen
+            WHERE similarity >= %(weak)s AND photo_id NOT IN (SELECT photo_id FROM fused)
+        ) AS weaker,
+        (SELECT count(*) FROM nearest) AS near
 )
-SELECT
-    photo_id, score, keyword_rank, semantic_rank, similarity, strength,
-    least(count(*) OVER (), %(window)s) AS total
-FROM fused
-ORDER BY score DESC, keyword_rank NULLS LAST, photo_id DESC
-LIMIT %(size)s OFFSET %(start)s;
+SELECT photo_id, score, keyword_rank, semantic_rank, similarity, total, weaker, near
+FROM counted LEFT JOIN page ON true
+ORDER BY position;

@@ -11,6 +11,7 @@ from django.contrib.auth.models import User
 
 from library.models import EmbeddingSpace, Photo
 from library.tests.factories import add_embedding, add_tag, add_text, make_photo, make_space, make_user
+from search import caching, lexicon, library_words
 from search.indexing import index_photos
 from vision.errors import EngineUnavailable
 from vision.results import SpaceInfo, Vectors
@@ -58,11 +59,25 @@ class SmallRegistry:
             raise EngineUnavailable("There is no CLIP model.", "Set CLIP_ONNX_DIR.")
         return self.embedder
 
+    def image_embedder(self) -> SmallEmbedder:
+        return self.text_embedder()
+
+    def image_embedder_for(self, space: SpaceInfo, source: Mapping[str, Any]) -> SmallEmbedder:
+        return self.text_embedder_for(space, source)
+
     def text_embedder_for(self, space: SpaceInfo, source: Mapping[str, Any]) -> SmallEmbedder:
         if self.text_embedder().space != space:
             reason = f"the photos were looked at by {space.engine}/{space.model}."
             raise EngineUnavailable(reason, "Put the files back.")
         return self.text_embedder()
+
+
+@pytest.fixture(autouse=True)
+def nothing_remembered() -> None:
+    """Each test starts with an empty memory: embedders of tests share a name."""
+    caching.forget()
+    lexicon.forget()
+    library_words.forget()
 
 
 @pytest.fixture

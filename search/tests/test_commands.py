@@ -6,15 +6,18 @@ import json
 from io import StringIO
 
 import pytest
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from library.actions.places import set_places
 from library.models import EmbeddingSpace, PhotoEmbedding
 from library.tests.factories import add_tag, make_photo, make_root, make_user
-from search import hybrid
+from search import hybrid, ranking
 from search.indexing import index_photos
 from search.query import parse
+
+PLACES = [(52.5163, 13.3777), (30.0, -40.0), (48.0, 11.0)]
 
 
 def run(*arguments, **options):
@@ -45,6 +48,36 @@ def test_search_prints_hits_for_people_and_for_scripts(no_embedder):
 
 
 @pytest.mark.django_db
+def test_search_as_somebody_else_finds_what_they_may_see(no_embedder):
+    root, member = make_root(), make_user("max")
+    root.visible_to.add(make_user())
+    index_photos([make_photo(title="cat", root=root).pk])
+    assert len(json.loads(run("search", "cat", "--json")[0])) == 1
+    assert json.loads(run("search", "cat", "--json", "--user", "max")[0]) == []
+    with pytest.raises(CommandError, match="no active user “nobody”"):
+        run("search", "cat", "--user", "nobody")
+    assert member.is_active
+
+
+@pytest.mark.django_db
+def test_explain_search_tells_how_a_query_was_read_ranked_and_run(embedder, photo_of):
+    photo = photo_of("cat", tags=["cat"])
+    found = json.loads(run("explain_search", "cat july 2019", "--json")[0])
+    assert found["query"]["meaning"] == "cat date:2019-07"
+    assert found["query"]["filters"][0]["as_words"] == 'cat "july 2019"'
+    assert found["ranking"]["words"] == "(('cat'))"
+    assert found["ranking"]["distances"] == "exact"
+    assert {"reading", "filters", "estimate", "ranking", "reasons"} <= set(found["milliseconds"])
+    assert [row["photo"] for row in found["candidates"]] == [photo.pk]
+    assert any("Execution Time" in line for line in found["plan"])
+    out, _ = run("explain_search", "cat july 2019")
+    assert "understood as  cat date:2019-07" in out
+    assert "words    1  meaning    1" in out
+    by_date = json.loads(run("explain_search", "2019", "--json")[0])
+    assert (by_date["ranking"], by_date["plan"], by_date["total"]) == (None, [], 1)
+
+
+@pytest.mark.django_db
 def test_reindex_search_writes_what_is_missing_once():
     for _ in range(3):
         make_photo()
@@ -62,9 +95,9 @@ def test_reindex_vectors_keeps_the_indexes_that_are_needed(embedder, photo_of, s
     assert _actions("--threshold", "10") == ["kept"]
     assert _index_definition().endswith(f"WHERE (space_id = {space.pk})")
 
-    monkeypatch.setattr(hybrid, "EXACT_LIMIT", 10)
+    monkeypatch.setattr(ranking, "EXACT_LIMIT", 10)
     with connection.cursor() as cursor:
-        cursor.execute("SET enable_seqscan = off; SET enable_sort = off")
+        cursor.execute("ANALYZE; SET enable_seqscan = off; SET enable_sort = off")
     with CaptureQueriesContext(connection) as queries:
         assert [hit.photo_id for hit in hybrid.search(parse("cat"), owner).hits] == exact
     assert any("hnsw.iterative_scan" in query["sql"] for query in queries)
@@ -86,3 +119,17 @@ def _index_definition():
         cursor.execute("SELECT indexdef FROM pg_indexes WHERE indexname LIKE 'photo_embedding_hnsw_%'")
         row = cursor.fetchone()
     return row[0] if row else ""
+
+
+@pytest.mark.django_db
+def test_name_places_names_what_has_a_position(no_embedder, owner):
+    here, sea, named = (make_photo(latitude=north, longitude=east) for north, east in PLACES)
+    set_places(names={named.pk: ("Home", "", "")})
+    assert json.loads(run("name_places", "--json")[0]) == {"photos": 2, "named": 1}
+    assert "0 of 1 photos" in run("name_places")[0]
+    for text, photo in {"place:berlin": here, "berlin": here, "place:home": named}.items():
+        assert [hit.photo_id for hit in hybrid.search(parse(text), owner).hits] == [photo.pk]
+    sea.refresh_from_db()
+    assert sea.place is None
+    assert set_places(names={here.pk: ("", "", "")}) == 1
+    assert set_places(names={here.pk: ("", "", "")}) == 0

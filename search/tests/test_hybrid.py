@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 
 import pytest
 from django.db import connection
@@ -18,11 +19,13 @@ from library.tests.factories import (
     make_root,
     make_user,
 )
-from search import hybrid
+from search import hybrid, ranking
 from search.hybrid import search
 from search.indexing import index_photos
-from search.query import parse
-from search.results import MODES, Fragment, Match
+from search.query import Clause, Expansion, parse
+from search.results import MODES, Fragment, Match, Picture, TagFound
+from search.tests.conftest import concept_vector
+from search.trace import Trace
 
 
 def found(text, user, **options):
@@ -310,6 +313,7 @@ def test_the_number_of_queries_does_not_grow(owner, embedder, photo_of):
     photos = [photo_of("cat", tags=["cat", "pet"], text="a cat sat", indexed=False) for _ in range(100)]
     index_photos([photo.pk for photo in photos])
     counts = []
+    search(parse("cat -dog"), owner)  # what the text means is remembered from here on
     for limit in (10, 100):
         with CaptureQueriesContext(
             connection,
@@ -401,7 +405,7 @@ def test_every_hit_says_which_words_stand_where(owner, no_embedder):
     }
     assert Fragment("VÉT", matched=True) in hit.why.snippet
     assert len("".join(piece.text for piece in hit.why.snippet)) < 200
-    assert hit.why.tags == ("receipt",)
+    assert hit.why.tags == (TagFound("receipt", 0.9),)
     assert "**VÉT**" in hit.why.as_dict()["snippet"]
 
 
@@ -413,3 +417,90 @@ def test_no_text_breaks_the_search(owner, embedder, photo_of, text):
     for mode in MODES:
         search(parse(text), owner, mode=mode)
         search(parse(f'-"{text}" text:"{text}" or {text}'), owner, mode=mode)
+
+
+# --- Order, pictures, weaker matches ------------------------------------------------------------------------
+
+
+def test_hits_can_be_put_in_the_order_of_their_dates(owner, embedder, photo_of):
+    first, second = photo_of("cat"), photo_of("cat", tags=["cat"])
+    third = photo_of("cat")
+    for text in ("cat", ""):
+        assert found(text, owner, sort="newest") == [third.pk, second.pk, first.pk]
+        assert found(text, owner, sort="oldest") == [first.pk, second.pk, third.pk]
+        assert found(text, owner, sort="oldest", limit=1, offset=1) == [second.pk]
+    assert found("cat", owner)[0] == second.pk
+
+
+def test_a_picture_ranks_alone_or_beside_a_text(owner, embedder, photo_of, space):
+    cat, car = photo_of("cat"), photo_of("cat", "car")
+    for _ in range(8):
+        photo_of("dog")
+        photo_of("beach")
+    own = Picture(space.pk, concept_vector("cat"), without=(cat.pk,))
+    (hit,) = search(parse(""), owner, picture=own).hits
+    assert (hit.photo_id, hit.why.semantic_rank) == (car.pk, 1)
+    mixed = Picture(space.pk, concept_vector("cat"), weight=0.5)
+    result = search(parse("car"), owner, picture=mixed)
+    assert [hit.photo_id for hit in result.hits][0] == car.pk
+    assert result.hits[0].why.similarity > 0.98
+    assert found("year:1990", owner, picture=own) == []
+    elsewhere = Picture(space.pk + 1, concept_vector("cat"))
+    assert "no photo was looked at" in str(search(parse(""), owner, picture=elsewhere).notices[0])
+
+
+def test_without_a_text_model_a_picture_still_ranks(owner, no_embedder, photo_of, space):
+    cat = photo_of("cat")
+    photo_of("dog")
+    result = search(parse("at night"), owner, picture=Picture(space.pk, concept_vector("cat"), weight=0.5))
+    assert [hit.photo_id for hit in result.hits] == [cat.pk]
+    assert result.notices[0].remedy == "Set CLIP_ONNX_DIR."
+
+
+def test_pictures_find_nothing_that_may_not_be_seen(embedder, photo_of, space):
+    root = make_root()
+    root.visible_to.add(make_user())
+    photo_of("cat", root=root)
+    assert found("", make_user(), picture=Picture(space.pk, concept_vector("cat"))) == []
+
+
+def test_weaker_matches_are_counted_and_shown_when_asked_for(owner, embedder, photo_of):
+    clear = [photo_of("cat").pk for _ in range(3)]
+    for _ in range(40):
+        photo_of()
+    vague = photo_of("cat", "dog", "beach", "car", "receipt")
+    shown = search(parse("cat"), owner)
+    assert sorted(hit.photo_id for hit in shown.hits) == clear
+    assert shown.weaker >= 1
+    more = search(parse("cat"), owner, weaker=True)
+    ids = [hit.photo_id for hit in more.hits]
+    assert sorted(ids[:3]) == clear and ids[3] == vague.pk
+    assert len(ids) == 3 + shown.weaker
+    assert more.weaker == 0
+    assert more.hits[3].why.strength < more.hits[0].why.strength <= 1
+
+
+def test_other_words_find_more_and_rank_below_the_typed_ones(owner, no_embedder):
+    typed, other = make_photo(title="a grommet"), make_photo(title="a widget")
+    index_photos([typed.pk, other.pk])
+    query = parse("grommet")
+    assert [hit.photo_id for hit in search(query, owner).hits] == [typed.pk]
+    term = replace(query.clauses[0].alternatives[0], expanded=(Expansion(("widget",), 0.5),))
+    expanded = replace(query, clauses=(Clause((term,)),))
+    assert [hit.photo_id for hit in search(expanded, owner).hits] == [typed.pk, other.pk]
+    assert search(expanded, owner).hits[1].why.matches == (
+        Match("title", "a widget", ("grommet",), ("widget",)),
+    )
+
+
+def test_an_index_that_gives_up_is_not_the_last_word(owner, embedder, photo_of, monkeypatch):
+    """The planner expected many photos, the index found too few: the exact answer is taken."""
+    photos = [photo_of("cat").pk for _ in range(3)]
+    monkeypatch.setattr(ranking, "EXACT_LIMIT", -1)
+    monkeypatch.setattr("search.vector_indexes.is_indexed", lambda space: True)
+    trace = Trace()
+    assert sorted(hit.photo_id for hit in search(parse("cat"), owner, trace=trace).hits) == photos
+    assert trace.ranking.approximate
+    assert list(trace.milliseconds) == [
+        "filters", "text and picture to a vector", "estimate", "ranking", "reasons",
+    ]  # fmt: skip

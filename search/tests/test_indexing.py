@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from library.models import Category, DetectedObject, Photo
+from library.models import Category, DetectedObject, Photo, Place
 from library.tests.factories import add_description, add_tag, add_text, make_file, make_photo
 from search import indexing
-from search.filters import document_query
+from search.conditions import document_query
 from search.models import SearchDocument
 from search.text import words
 
@@ -27,6 +27,7 @@ def test_every_kind_of_word_has_its_weight():
         keywords=["Oma Erna"],
         camera_make="Google",
         camera_model="Pixel 7",
+        place=Place.objects.create(city="Zürich", country="Switzerland"),
     )
     food = Category.objects.create(slug="food", name="Food and drink")
     add_tag(photo, "coffee", category=food)
@@ -38,6 +39,8 @@ def test_every_kind_of_word_has_its_weight():
         ("food and drink", "A"),
         ("birthday", "A"),
         ("oma erna", "A"),
+        ("zurich", "A"),
+        ("switzerland", "A"),
         ("lowen", "B"),
         ("garden", "B"),
         ("vet receipt 2019", "C"),

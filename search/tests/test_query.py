@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from search.query import Clause, Field, Term, parse, period
+from search.query import MAX_LENGTH, Clause, Field, Term, parse, period
 from search.text import fold, name_words, word_spans, words
 
 PIECES = [
@@ -27,8 +27,14 @@ PIECES = [
     "before:x",
     'tag:"q r"',
     "\0",
+    "(",
+    ")",
+    "-(",
+    " or ",
+    "size:>5mb",
+    'x:"a(b"',
 ]
-typed = st.text() | st.lists(st.sampled_from(PIECES), max_size=12).map("".join)
+typed = st.text() | st.lists(st.sampled_from(PIECES), max_size=20).map("".join)
 
 
 @settings(deadline=None)
@@ -82,10 +88,82 @@ def test_fields_take_plain_and_quoted_values():
 
 
 def test_an_unknown_field_becomes_words_with_a_hint():
-    query = parse("colour:red")
-    assert query.clauses == (Clause((Term("colour:red"),)),)
-    assert query.clauses[0].alternatives[0].words == ["colour", "red"]
-    assert "“colour:” is not a field" in query.hints[0]
+    query = parse("colours:red shape:round")
+    assert query.clauses == (Clause((Term("colours:red"),)), Clause((Term("shape:round"),)))
+    assert query.clauses[0].alternatives[0].words == ["colours", "red"]
+    assert query.hints[0].startswith(
+        "“colours:” is not a field; it was searched as words. Did you mean “color:”"
+    )
+    assert "Fields are tag, category" in query.hints[1]
+
+
+@pytest.mark.parametrize(
+    ("text", "printed", "hint"),
+    [
+        ("(cat sofa) or dog", "(cat sofa) or dog", ""),
+        ("((cat)) (dog)", "cat dog", ""),
+        ("a or (b or c)", "a or b or c", ""),
+        ("cat or -dog", "cat or (-dog)", ""),
+        ("-(cat or dog)", "-(cat or dog)", ""),
+        ("-(cat sofa)", "-(cat sofa)", ""),
+        ("-(-cat)", "cat", ""),
+        ("tag:pet (year:2019 or is:favourite)", "tag:pet year:2019 or is:favourite", ""),
+        ("sunset(1)", "sunset 1", ""),
+        ("(cat", "cat", "was not closed"),
+        ("cat) dog", "cat dog", "without an opening one"),
+        ("()", "", ""),
+        ("(" * 400 + "cat", "cat", "8 deep"),
+        ("-(" * 200 + "cat or dog" + ")" * 80, "cat or dog", "8 deep"),
+    ],
+)
+def test_parentheses_hold_together_and_never_stand_in_the_way(text, printed, hint):
+    query = parse(text)
+    assert str(query) == printed
+    assert (hint in " ".join(query.hints)) if hint else query.hints == ()
+
+
+def test_groups_rank_or_filter():
+    free, field, negated = (parse(text) for text in ("(big cat) or dog", "(tag:cat 2019) or dog", "-(a b)"))
+    assert (free.filters, free.description) == ((), "big cat or dog")
+    assert (field.free_text, field.description) == ((), "")
+    assert negated.free_text == ()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "rating:4", "rating:>=4", "rating:4+", "size:>5mb", "size:<500KB", "size:12mp", "faces:2+", "faces:0",
+        "near:48.86,2.35,5", "near:-33.9,18.4", "is:favorite", "has:face", "color:#f80",
+        "orientation:Portrait", "colour:Grey", "date:2019-06..2019-08", "year:2015..2019",
+        'folder:"2019/trip (1)"', "lens:50mm", "show:duplicates", "format:heic", "place:paris",
+    ],
+)  # fmt: skip
+def test_every_field_takes_its_values(text):
+    query = parse(text)
+    assert query.hints == ()
+    assert isinstance(query.clauses[0].alternatives[0], Field)
+    assert parse(str(query)) == query
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "rating:6", "rating:x", "rating:>4+", "size:big", "size:5kg", "faces:1.5", "faces:-1", "near:paris",
+        "near:91,0,1", "near:0,0,0", "is:nice", "has:cheese", "orientation:up", "color:nocolour", "color:#ff",
+        "date:2019..2018", "date:2019-13", "year:x..y", "folder:/", "show:all", "before:2019..2020",
+    ],
+)  # fmt: skip
+def test_what_cannot_be_a_value_becomes_words_with_a_hint(text):
+    query = parse(text)
+    assert isinstance(query.clauses[0].alternatives[0], Term)
+    assert "write" in query.hints[0]
+
+
+def test_a_text_whose_printed_form_would_be_too_long_loses_its_end():
+    text = " | ".join("a" for _ in range(125))
+    assert len(text) < MAX_LENGTH < len(text.replace("|", "or"))
+    assert len(str(parse(text))) <= MAX_LENGTH
+    assert parse(str(parse(text))) == parse(text)
 
 
 def test_a_bad_date_becomes_words_with_a_hint():

@@ -37,9 +37,9 @@ def _counts() -> tuple[int, int]:
 
 def test_a_photo_is_found_by_its_new_category(mapping: TagMapping) -> None:
     owner = make_user(owner=True)
-    assert search(parse("pets"), owner, mode="keyword").total == 0
+    assert search(parse('"pets"'), owner, mode="keyword").total == 0
     apply_mappings()
-    assert search(parse("pets"), owner, mode="keyword").total == 1
+    assert search(parse('"pets"'), owner, mode="keyword").total == 1
 
 
 def test_changed_mappings_reach_photos_that_are_tagged_already(mapping: TagMapping) -> None:

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 
-from library.models import EmbeddingSpace, PhotoEmbedding
+from library.models import EmbeddingSpace, Photo, PhotoEmbedding
 from library.tests.factories import make_photo
 from search.hybrid import search
+from search.pictures import of_photo
 from search.query import parse
 from search.tests.conftest import SmallRegistry
 from vision.config import EngineConfig
@@ -66,3 +67,17 @@ def test_real_pictures_are_found_by_what_they_show(pictures, owner):
     assert names("coffee") == ["coffee.png"]
     for unknown in ("zorblax", "qwertzuiop", "violin", "submarine", "knitting", "birthday party"):
         assert names(unknown) == [], unknown
+
+
+@pytest.mark.parametrize("word", ["penguin", "boat", "sunset"])
+def test_the_model_knows_words_and_not_their_misspellings(tmp_path, word):
+    clip = OnnxClip(MODEL, EngineConfig(tmp_path))
+    assert clip.knows_word(word)
+    assert not clip.knows_word(word[:2] + word[3:] + "q")
+
+
+def test_a_picture_finds_its_like(pictures, owner):
+    found = {name: pk for pk, name in pictures.items()}
+    photo = Photo.objects.get(pk=found["chelsea.png"])
+    hits = search(parse(""), owner, picture=of_photo(photo)).hits
+    assert pictures[hits[0].photo_id] == "cat_720p.jpg"

@@ -14,8 +14,9 @@ import numpy.typing as npt
 
 from vision.batching import Batches, is_out_of_memory
 from vision.config import EngineConfig
-from vision.devices import device_name, onnx_providers, onnx_session
+from vision.devices import device_name, onnx_providers, onnx_session, thread_count
 from vision.embedders.clip_folder import REMEDY, SMALL_FILES, ClipFolder, read_clip_folder
+from vision.embedders.preprocess import prepare_all
 from vision.embedders.tokenizer import ClipTokenizer, read_tokenizer
 from vision.embedders.unit import unit_rows
 from vision.errors import EngineFailed, EngineUnavailable
@@ -114,7 +115,7 @@ class OnnxClip:
         tower, prepare = self._image_tower(), self._folder.preprocess
 
         def once(batch: Sequence[RGBImage]) -> npt.NDArray[np.float32]:
-            return tower.run(np.stack([prepare(image) for image in batch]))
+            return tower.run(prepare_all(prepare, batch, thread_count(self._config)))
 
         rows = self._image_batches.run(images, once, tower.fixed_batch)
         return unit_rows(rows, self.space.dimensions, self.engine_id, "picture")
@@ -126,6 +127,10 @@ class OnnxClip:
         tower, tokenizer = self._text_tower()
         rows = self._text_batches.run(texts, lambda batch: tower.run(tokenizer(batch)), tower.fixed_batch)
         return unit_rows(rows, self.space.dimensions, self.engine_id, "text")
+
+    def knows_word(self, word: str) -> bool:
+        """Whether its tokenizer has the word as a whole; loads the text tower. Raises as ``embed_texts``."""
+        return self._text_tower()[1].is_one_token(word)
 
     def _image_tower(self) -> _Tower:
         if self._visual is None:

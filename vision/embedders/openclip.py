@@ -9,6 +9,7 @@ import numpy as np
 
 from vision.batching import Batches
 from vision.config import EngineConfig
+from vision.devices import thread_count
 from vision.embedders.openclip_files import find_openclip
 from vision.embedders.openclip_model import (
     TorchTower,
@@ -75,8 +76,9 @@ class OpenClip:
         if not images:
             return self._nothing()
         tower, prepare = self._image_tower()
+        threads = thread_count(self._config)
         rows = self._image_batches.run(
-            images, lambda batch: run_images(tower, prepare, batch), _at_most(tower)
+            images, lambda batch: run_images(tower, prepare, batch, threads), _at_most(tower)
         )
         return unit_rows(rows, self.space.dimensions, self.engine_id, "picture")
 
@@ -89,6 +91,10 @@ class OpenClip:
             texts, lambda batch: run_texts(tower, tokenizer, batch), _at_most(tower)
         )
         return unit_rows(rows, self.space.dimensions, self.engine_id, "text")
+
+    def knows_word(self, word: str) -> bool:
+        """Whether its tokenizer has the word as a whole; loads the text tower. Raises as ``embed_texts``."""
+        return self._text_tower()[1].is_one_token(word)
 
     def _image_tower(self) -> tuple[TorchTower, Preprocess]:
         if self._images is None:

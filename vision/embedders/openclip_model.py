@@ -15,7 +15,7 @@ import numpy.typing as npt
 from vision.batching import is_out_of_memory
 from vision.embedders.clip_bpe import PAD_TOKEN, bpe_tokenizer
 from vision.embedders.openclip_files import OpenClipFiles
-from vision.embedders.preprocess import Preprocess, parse_preprocess
+from vision.embedders.preprocess import Preprocess, parse_preprocess, prepare_all
 from vision.embedders.tokenizer import ClipTokenizer, parse_clean, read_tokenizer
 from vision.errors import EngineFailed, EngineUnavailable
 from vision.results import RGBImage
@@ -98,9 +98,20 @@ def load_model(files: OpenClipFiles, precision: TorchPrecision = "fp32") -> Any:
     return model.eval()
 
 
-def _empty_model(files: OpenClipFiles, precision: TorchPrecision) -> Any:
-    import open_clip
+def open_clip_package() -> Any:
+    """The package, imported. Raises EngineUnavailable when it, torch and torchvision do not fit together."""
+    try:
+        import open_clip
+    except (ImportError, RuntimeError, OSError) as error:
+        raise EngineUnavailable(
+            f"The package open_clip cannot be imported: {error}.",
+            "Install torch and torchvision in versions and builds that belong together (docs/models.md).",
+        ) from error
+    return open_clip
 
+
+def _empty_model(files: OpenClipFiles, precision: TorchPrecision) -> Any:
+    open_clip = open_clip_package()
     published = open_clip.get_pretrained_cfg(files.model, files.tag) or {}
     more: dict[str, Any] = {}
     if files.text_folder is not None:
@@ -177,9 +188,7 @@ def load_tokenizer(files: OpenClipFiles) -> ClipTokenizer:
 
 def clip_tokenizer() -> Any:
     """CLIP's own tokenizer as ``tokenizers.Tokenizer``."""
-    import open_clip
-
-    return bpe_tokenizer(open_clip.SimpleTokenizer())
+    return bpe_tokenizer(open_clip_package().SimpleTokenizer())
 
 
 def run_texts(tower: TorchTower, tokenizer: ClipTokenizer, texts: Sequence[str]) -> npt.NDArray[np.float32]:
@@ -187,6 +196,8 @@ def run_texts(tower: TorchTower, tokenizer: ClipTokenizer, texts: Sequence[str])
     return tower.texts(tokenizer(texts))
 
 
-def run_images(tower: TorchTower, prepare: Preprocess, images: Sequence[RGBImage]) -> npt.NDArray[np.float32]:
+def run_images(
+    tower: TorchTower, prepare: Preprocess, images: Sequence[RGBImage], threads: int
+) -> npt.NDArray[np.float32]:
     """[N] upright RGB images to float32 [N, D]."""
-    return tower.images(np.stack([prepare(image) for image in images]))
+    return tower.images(prepare_all(prepare, images, threads))

@@ -7,7 +7,8 @@ long side, fill the border; ``squash`` = ignore the proportions.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Literal, cast
 
@@ -67,6 +68,17 @@ class Preprocess:
             return (self.width, other) if width <= height else (other, self.height)
         ratio = min(ratios) if self.resize_mode == "shortest" else max(ratios)
         return max(1, round(width / ratio)), max(1, round(height / ratio))
+
+
+def prepare_all(
+    prepare: Callable[[RGBImage], npt.NDArray[np.float32]], images: Sequence[RGBImage], threads: int
+) -> npt.NDArray[np.float32]:
+    """[N] pictures to float32 [N, 3, H, W], several at once: about 28 ms each, while a card waits."""
+    workers = min(threads, len(images))
+    if workers <= 1:
+        return np.stack([prepare(image) for image in images])
+    with ThreadPoolExecutor(workers, thread_name_prefix="prepare") as pool:
+        return np.stack(list(pool.map(prepare, images)))
 
 
 def parse_preprocess(raw: Mapping[str, Any]) -> Preprocess:

@@ -139,6 +139,11 @@ class ClipTokenizer:
         ids = np.asarray([row.ids for row in rows], dtype=np.int64)
         return ids if self._zeroed is None else np.where(ids == self._zeroed, 0, ids)
 
+    def is_one_token(self, word: str) -> bool:
+        """Whether a word is in the vocabulary as a whole: common words are, misspelt ones fall apart."""
+        encoding = self._tokenizer.encode(cleaned(word, self._clean), add_special_tokens=False)
+        return int(sum(encoding.attention_mask)) == 1
+
 
 def read_tokenizer(files: TokenizerFiles) -> ClipTokenizer:
     """Load it. Raises EngineUnavailable naming the file (WeightsDamaged: not what was downloaded)."""

@@ -22,7 +22,14 @@ import numpy as np
 import numpy.typing as npt
 
 from vision.config import EngineConfig
-from vision.devices import device_name, onnx_providers, require_device, session_options
+from vision.devices import (
+    device_name,
+    onnx_providers,
+    provider_options,
+    require_device,
+    session_options,
+    start_providers,
+)
 from vision.errors import EngineFailed, EngineUnavailable
 from vision.faces.parts import (
     fingerprint,
@@ -48,6 +55,7 @@ SAME_PERSON_COSINE = 0.4
 WORKING_EDGES = (128, 640, 1280)
 #: The other edge is rounded up to a multiple of this: few shapes, because a graphics card prepares for each.
 _STEP = 128
+_BATCHES = (16, 4, 1)
 #: A picture that gets thinner than a cell of the detector is not searched at that size.
 _LEAST_SHORT_EDGE = 8
 #: The package's own threshold is 0.5, which is a confidence of 0.3 here; clear faces have 0.8 and more.
@@ -182,7 +190,7 @@ def _padded(length: float, edge: int) -> int:
 def _load(folder: Path, config: EngineConfig) -> _Models:
     for path in sorted(folder.glob("*.onnx")):
         check_file(path)
-    providers = onnx_providers(config)
+    providers = start_providers(config)
     try:
         from insightface.app import FaceAnalysis
 
@@ -190,6 +198,7 @@ def _load(folder: Path, config: EngineConfig) -> _Models:
             name=str(folder),
             allowed_modules=list(_TASKS),
             providers=providers,
+            provider_options=provider_options(providers, config),
             sess_options=session_options(config),
             # One session for all sizes: otherwise each size has weights of its own.
             static_shape_sessions=False,
@@ -246,15 +255,25 @@ def _examine(bgr: npt.NDArray[np.uint8], faces: Sequence[Any], models: _Models) 
 
     side = models.recognizer.input_size[0]
     crops = [face_align.norm_crop(bgr, landmark=face.kps, image_size=side) for face in faces]
-    step = 1 if isinstance(models.recognizer.input_shape[0], int) else len(crops)
-    for start in range(0, len(crops), step):
-        vectors = models.recognizer.get_feat(crops[start : start + step])
-        for face, vector in zip(faces[start : start + step], vectors, strict=True):
+    fixed = isinstance(models.recognizer.input_shape[0], int)
+    start = 0
+    for count in [1] * len(crops) if fixed else batches(len(crops)):
+        vectors = models.recognizer.get_feat(crops[start : start + count])
+        for face, vector in zip(faces[start : start + count], vectors, strict=True):
             face.embedding = vector
+        start += count
     for face in faces:
         for model in (models.points, models.attributes):
             if model is not None:
                 model.get(bgr, face)
+
+
+def batches(count: int) -> list[int]:
+    """So many faces in batches of few sizes: a graphics card prepares for each size, which takes seconds."""
+    sizes: list[int] = []
+    for size in _BATCHES:
+        sizes += [size] * ((count - sum(sizes)) // size)
+    return sizes
 
 
 def _describe(picture: RGBImage, face: Any) -> DetectedFace:

@@ -12,9 +12,10 @@ from datetime import UTC, datetime, tzinfo
 from typing import Final
 
 from vision.imaging.embedded import Embedded, read_embedded
+from vision.imaging.gazetteer import PlaceNames, names_at
 from vision.imaging.motion import Part, burst_identifier, embedded_video, live_identifier
 from vision.imaging.picasa import PicasaEntry
-from vision.imaging.places import place_of
+from vision.imaging.places import Place, place_of
 from vision.imaging.regions import NamedPerson, of_picasa, people_in, without_doubles
 from vision.imaging.taken import DateSources, OffsetSource, TakenSource, choose_taken
 from vision.imaging.takeout import TakeoutNote
@@ -63,7 +64,8 @@ class PhotoMetadata:
     None when nothing tells it (then ``taken_at`` was reckoned in the fallback time zone). ``exif`` is made of
     text, numbers and lists only. Every string is free of NULs and lone surrogates. ``people`` are those whom
     other programs named. ``video`` is the stretch of the file that is the video of a motion photo; the
-    identifiers are Apple's, shared with the video of a live photo and within a burst.
+    identifiers are Apple's, shared with the video of a live photo and within a burst. ``place_names`` (city,
+    region, country) were written by somebody, or else follow from the position.
     """
 
     taken_at: datetime | None = None
@@ -74,6 +76,7 @@ class PhotoMetadata:
     latitude: float | None = None
     longitude: float | None = None
     altitude: float | None = None
+    place_names: PlaceNames = ("", "", "")
     camera_make: str = ""
     camera_model: str = ""
     lens: str = ""
@@ -141,6 +144,7 @@ def read_metadata(
         latitude=place.latitude if place else None,
         longitude=place.longitude if place else None,
         altitude=place.altitude if place else None,
+        place_names=_place_names(words.place(), place),
         camera_make=words.first(("tiff:Make",), "Make", limit=100),
         camera_model=words.first(("tiff:Model",), "Model", limit=100),
         lens=words.first(("exifEX:LensModel", "aux:Lens"), "LensModel", limit=200),
@@ -184,9 +188,22 @@ def _packet(
     return {}, []
 
 
+def _place_names(written: PlaceNames, place: Place | None) -> PlaceNames:
+    """As somebody wrote them; where they left out the city, as the position has them."""
+    if written[0] or place is None:
+        return written
+    found = names_at(place.latitude, place.longitude)
+    return found if any(found) else written
+
+
 def _comment(exif: Mapping[str, object]) -> bytes | str:
     value = exif.get("UserComment")
     return value if isinstance(value, bytes | str) else ""
+
+
+def orientation_of(data: bytes, extension: str) -> int:
+    """How the stored rows of a file are turned to be seen, as in EXIF (1..8); 1 when nothing says so."""
+    return _orientation(read_embedded(data, extension).exif)
 
 
 def _orientation(exif: Mapping[str, object]) -> int:
@@ -253,6 +270,17 @@ class _Words:
             unique.setdefault(word.casefold(), word)
         unique.pop("", None)
         return tuple(unique.values())
+
+    def place(self) -> PlaceNames:
+        """City, region and country where the photo was taken."""
+        return (
+            self._place("photoshop:City", (2, 90)),
+            self._place("photoshop:State", (2, 95)),
+            self._place("photoshop:Country", (2, 101)),
+        )
+
+    def _place(self, name: str, key: tuple[int, int]) -> str:
+        return (_of(self.beside, (name,)) or _of(self.inside, (name,)) or self._iptc(key))[:200]
 
     def rating(self) -> int | None:
         """0 to 5 stars; -1 (rejected, in XMP) counts 0."""

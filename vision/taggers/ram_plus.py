@@ -22,7 +22,8 @@ from PIL import Image
 
 from vision.batching import Batches, is_out_of_memory
 from vision.config import EngineConfig
-from vision.embedders.preprocess import Preprocess
+from vision.devices import thread_count
+from vision.embedders.preprocess import Preprocess, prepare_all
 from vision.errors import EngineFailed, EngineUnavailable
 from vision.memory import loading
 from vision.results import RGBImage, Tag
@@ -114,7 +115,7 @@ class RamPlusTagger:
         import torch
 
         weights = network.image_proj.weight
-        pixels = torch.from_numpy(np.stack([self._preprocess(image) for image in images]))
+        pixels = torch.from_numpy(prepare_all(self._preprocess, images, thread_count(self._config)))
         try:
             with torch.inference_mode():
                 output = network(pixels.to(device=weights.device, dtype=weights.dtype)).float().cpu().numpy()

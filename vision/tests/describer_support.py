@@ -43,6 +43,8 @@ def pretend_torchvision() -> None:
     import torch
 
     with contextlib.suppress(RuntimeError, AttributeError):
+        import torchvision  # noqa: F401 - one that fits brings them
+
         torch.ops.torchvision.nms  # noqa: B018 - raises when the operator is not there
         return
     _torchvision = torch.library.Library("torchvision", "DEF")

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from PIL import Image, TiffImagePlugin
 
 from vision.imaging.formats import extension_of, kind_of
+from vision.imaging.gazetteer import names_at
 from vision.imaging.metadata import PhotoMetadata, read_metadata, sidecar_names
 from vision.imaging.text import clean_text, json_value
 from vision.tests.imaging_support import ASSETS, assets, encoded, quarters
@@ -170,6 +171,33 @@ def test_words_from_xmp_and_sidecar() -> None:
     assert metadata.keywords == ("Sea", "Boat")
     corrected = read(data, sidecar=rdf("<dc:title>Corrected</dc:title>", xmp_Rating="5"))
     assert (corrected.title, corrected.rating, corrected.keywords) == ("Corrected", 5, ("Sea", "Boat"))
+
+
+def test_places_have_the_names_somebody_wrote_or_those_of_their_position() -> None:
+    position = {"gps_1": "N", "gps_2": (48.0, 51.0, 30.0), "gps_3": "E", "gps_4": (2.0, 17.0, 40.0)}
+    assert read(photo(**position)).place_names == ("Paris", "Île-de-France", "France")
+    assert read(encoded(quarters())).place_names == ("", "", "")
+    country = rdf(photoshop_Country="Frankreich")
+    assert read(encoded(quarters()), sidecar=country).place_names == ("", "", "Frankreich")
+    assert read(photo(**position), sidecar=country).place_names == ("Paris", "Île-de-France", "France")
+    city = rdf(photoshop_City="Champ de Mars", photoshop_State="Paris")
+    assert read(photo(**position), sidecar=city).place_names == ("Champ de Mars", "Paris", "")
+
+
+@pytest.mark.parametrize(
+    ("position", "names"),
+    [
+        ((48.1374, 11.5755), ("Munich", "Bavaria", "Germany")),
+        ((48.88, 2.27), ("Neuilly-sur-Seine", "Île-de-France", "France")),
+        ((-23.0, 133.0), ("", "Northern Territory", "Australia")),
+        ((30.0, -40.0), ("", "", "")),
+        ((90.0, 180.0), ("", "", "")),
+    ],
+)
+def test_positions_belong_to_the_city_whose_reach_they_are_in(
+    position: tuple[float, float], names: tuple[str, str, str]
+) -> None:
+    assert names_at(*position) == names
 
 
 @pytest.mark.parametrize(

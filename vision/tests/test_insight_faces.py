@@ -209,6 +209,11 @@ def test_a_changed_download_is_refused(tmp_path: Path) -> None:
         engine(pack).analyze([noise(64, 64)])
 
 
+@pytest.mark.parametrize(("count", "sizes"), [(0, []), (3, [1, 1, 1]), (22, [16, 4, 1, 1])])
+def test_faces_come_in_batches_of_few_sizes(count: int, sizes: list[int]) -> None:
+    assert insight_faces.batches(count) == sizes
+
+
 def test_a_picture_the_models_fail_on_is_named(faces: InsightFaces, monkeypatch: pytest.MonkeyPatch) -> None:
     def stop(*args: object) -> None:
         raise RuntimeError("no")
@@ -225,7 +230,7 @@ def test_the_card_is_needed_when_it_is_asked_for(folder: Path, monkeypatch: pyte
         with pytest.raises(EngineUnavailable, match="DEVICE=cuda"):
             engine(folder, device="cuda")
     monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: [devices.CUDA_PROVIDER])
-    monkeypatch.setattr(insight_faces, "onnx_providers", lambda _: [devices.CPU_PROVIDER])
+    monkeypatch.setattr(insight_faces, "start_providers", lambda _: [devices.CPU_PROVIDER])
     with pytest.raises(EngineUnavailable, match="could not start"):
         engine(folder, device="cuda").analyze([noise(64, 64)])
 

@@ -274,6 +274,13 @@ def test_long_text_is_cut_and_keeps_its_end_token(tmp_path: Path) -> None:
     assert row[0] == VOCABULARY[START] and row[-1] == VOCABULARY[END]
 
 
+def test_words_of_the_vocabulary_are_known(tmp_path: Path) -> None:
+    tokenizer = read_tokenizer(read_clip_folder(build_clip_folder(tmp_path / "tiny")).tokens)
+    assert tokenizer.is_one_token("Cat")
+    assert not tokenizer.is_one_token("a cat")
+    assert not tokenizer.is_one_token("")
+
+
 def test_pad_token_with_properties(tmp_path: Path) -> None:
     folder = build_clip_folder(tmp_path / "tiny")
     content = {"pad_token": {"content": END, "lstrip": False}}

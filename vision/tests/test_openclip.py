@@ -7,6 +7,7 @@ import json
 import logging
 import shutil
 import socket
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -356,6 +357,21 @@ def test_damaged_weights(tmp_path: Path, name: str, damage: str) -> None:
     assert name in caught.value.reason
 
 
+def test_packages_that_do_not_fit_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a processor build of torch beside torchvision from elsewhere."""
+    save_model(model_folder(tmp_path))
+    broken = tmp_path / "broken" / "open_clip"
+    broken.mkdir(parents=True)
+    (broken / "__init__.py").write_text("raise RuntimeError('operator torchvision::nms does not exist')")
+    clip = OpenClip(openclip_config(tmp_path))
+    monkeypatch.syspath_prepend(tmp_path / "broken")
+    monkeypatch.delitem(sys.modules, "open_clip")
+    for embed in (lambda: clip.embed_texts(["a"]), lambda: clip.embed_images(pictures(1))):
+        with pytest.raises(EngineUnavailable, match="open_clip cannot be imported: operator") as caught:
+            embed()
+        assert "belong together" in caught.value.remedy
+
+
 class Evil:
     def __init__(self, path: str) -> None:
         self.path = path
@@ -386,7 +402,7 @@ def test_a_picture_without_a_vector_is_counted(tmp_path: Path, monkeypatch: pyte
     save_model(model_folder(tmp_path))
     clip = OpenClip(openclip_config(tmp_path))
 
-    def poisoned(tower: Any, prepare: Any, images: list[np.ndarray]) -> np.ndarray:
+    def poisoned(tower: Any, prepare: Any, images: list[np.ndarray], threads: int) -> np.ndarray:
         rows = np.ones((len(images), 32), dtype=np.float32)
         rows[1] = np.nan
         return rows

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -213,3 +214,36 @@ def test_openvino_keeps_to_the_processor_and_the_threads(
     devices.onnx_session(tmp_path / "model.onnx", EngineConfig(tmp_path, threads=3))
     assert asked["providers"] == [OPENVINO, CPU]
     assert asked["provider_options"] == [{"device_type": "CPU", "num_of_threads": "3"}, {}]
+
+
+def test_the_libraries_of_a_card_are_there_before_the_session(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """They lie in packages that the loader does not search; ONNX Runtime prints what it misses."""
+    import onnxruntime
+
+    done: list[object] = []
+
+    def preload() -> None:
+        sys.stdout.write("Failed to load libcudnn")
+        done.append("preload")
+
+    def session(*args: object, **options: object) -> Session:
+        done.append(options["provider_options"])
+        return Session()
+
+    class Session:
+        def get_providers(self) -> list[str]:
+            return [CUDA, CPU]
+
+    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: [CUDA, CPU])
+    monkeypatch.setattr(onnxruntime, "preload_dlls", preload)
+    monkeypatch.setattr(onnxruntime, "InferenceSession", session)
+    devices._load_cuda.cache_clear()
+    options = [{"cudnn_conv_algo_search": "HEURISTIC"}, {}]
+    for _ in range(2):
+        devices.onnx_session(tmp_path / "model.onnx", EngineConfig(tmp_path))
+    devices.onnx_session(tmp_path / "model.onnx", EngineConfig(tmp_path, device="cpu"))
+    devices._load_cuda.cache_clear()
+    assert done == ["preload", options, options, [{}]]
+    assert capsys.readouterr().out == ""

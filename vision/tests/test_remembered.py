@@ -45,6 +45,7 @@ def test_a_former_one_is_made_once_and_embeds_as_before(old: EngineConfig, new: 
     assert again is engines.text_embedder_for(before.space, kept(old))
     assert again is not engines.text_embedder()
     assert again.space == before.space
+    assert engines.image_embedder_for(before.space, kept(old)) is again
     assert (again.embed_texts(["a cat"]) == before.embed_texts(["a cat"])).all()
 
 

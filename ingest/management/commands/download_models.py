@@ -97,7 +97,16 @@ class Command(BaseCommand):
             if not wanted:
                 raise CommandError(reason)
             self.stderr.write(reason)
-        fetched = {model.id: self._get(model) for model in wanted}
+        fetched: dict[str, list[str]] = {}
+        problems: list[str] = []
+        for model in wanted:
+            # One that cannot be had keeps none of the others from coming.
+            try:
+                fetched[model.id] = self._get(model)
+            except (DownloadFailed, EngineUnavailable) as error:
+                problems.append(str(error))
+        if problems:
+            raise CommandError("\n\n".join(problems))
         if as_json:
             rows = [{**self._row(model), "fetched": fetched[model.id]} for model in wanted]
             print_json(self, {"models": rows, "left_out": [model.id for model in refused]})
@@ -107,8 +116,6 @@ class Command(BaseCommand):
         try:
             with progress_bars() as show:
                 fetched = Downloader(self.cache, settings.MODEL_MIRRORS, progress=show).get(model)
-        except (DownloadFailed, EngineUnavailable) as error:
-            raise CommandError(str(error)) from error
         except KeyboardInterrupt as error:
             message = f"Stopped. What has come is kept: `{model.command}` goes on there."
             raise CommandError(message, returncode=130) from error

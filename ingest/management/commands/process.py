@@ -8,7 +8,7 @@ from django.core.management.base import BaseCommand, CommandParser
 
 from ingest.console import print_json, process_all
 from ingest.progress import progress, summary
-from ingest.repair import reopen_without_renditions
+from ingest.repair import recount, reopen_without_renditions
 from ingest.retrying import By, retry_photos
 from library.models import Photo
 
@@ -24,7 +24,7 @@ class Command(BaseCommand):
         parser.add_argument(
             "--repair",
             action="store_true",
-            help="Make lost thumbnails and previews again.",
+            help="Make lost thumbnails and previews again, and correct kept counts.",
         )
         parser.add_argument("--json", action="store_true", help="Print one JSON object.")
 
@@ -34,6 +34,8 @@ class Command(BaseCommand):
             unfinished = Photo.objects.filter(state__in=(Photo.State.FAILED, Photo.State.PARTIAL))
             retry_photos(photos=unfinished, by=By.command(), chosen={"scope": "process --retry-failed"})
         if options["repair"]:
+            if wrong := recount():
+                self.stderr.write(f"{wrong} kept counts were wrong.")
             self.stderr.write(f"{reopen_without_renditions()} photos had lost theirs.")
         process_all()
         if options["json"]:

@@ -10,6 +10,7 @@ from django.core.management.base import BaseCommand
 from tqdm import tqdm
 
 from library.models import Photo
+from search import library_words
 from search.indexing import BATCH, reindex_all
 
 
@@ -30,6 +31,7 @@ class Command(BaseCommand):
             for batch_seen, batch_changed in reindex_all(max(1, options["batch"])):
                 seen, changed = seen + batch_seen, changed + batch_changed
                 bar.update(batch_seen)
+        library_words.count()
         if options["json"]:
             self.stdout.write(json.dumps({"photos": seen, "changed": changed}))
         else:

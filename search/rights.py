@@ -1,0 +1,84 @@
+"""Who may know of which names: of those that at least one photo they may see has. One bounded query."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from django.core.exceptions import EmptyResultSet
+from django.db import connection
+
+from library.access import hidden_roots, photos_for
+from search.lexicon import Entry
+from search.statements import named
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+
+    User = AbstractBaseUser | AnonymousUser
+
+LOOKED_AT: Final = 100
+"""Photos of each name. A name that is mostly in hidden roots may be missed, and is then not suggested."""
+
+_ARRAYS: Final = {
+    "tag": "tags", "category": "categories", "person": "people", "album": "albums", "place": "places",
+    "word": "words",
+}  # fmt: skip
+
+
+def known(entries: Iterable[Entry], user: User) -> list[Entry]:
+    """Those of the entries that this user may know of, in their order.
+
+    Fields are no secret. Nothing is asked for whoever may see every root.
+    """
+    wanted = list(entries)
+    hidden = hidden_roots(user)
+    if not hidden and user.is_authenticated:
+        return wanted
+    told = _told([entry for entry in wanted if entry.kind != "field"], user, hidden)
+    return [entry for entry in wanted if entry.kind == "field" or (entry.kind, _text(entry)) in told]
+
+
+@cache
+def _parts() -> dict[str, str]:
+    """The statement, taken apart: by kind of name."""
+    text = (Path(__file__).parent / "sql" / "known.sql").read_text(encoding="utf-8")
+    plain = "\n".join(line for line in text.splitlines() if not line.lstrip().startswith("--"))
+    first = "SELECT '"
+    parts = plain.removesuffix(";").removeprefix(first).split(f"UNION ALL\n{first}")
+    return {part.partition("'")[0]: first + part for part in parts}
+
+
+def _told(entries: list[Entry], user: User, hidden: list[int]) -> set[tuple[str, str]]:
+    if not entries:
+        return set()
+    try:
+        seen = photos_for(user).shown().order_by().values("pk")
+        eligible, parameters = named(*seen.query.sql_with_params())
+    except EmptyResultSet:  # nobody who is not logged in may see anything
+        return set()
+    # Planning costs more than asking: only the kinds that are there.
+    kinds = dict.fromkeys(entry.kind for entry in entries)
+    statement = "\nUNION ALL\n".join(_parts()[kind] for kind in kinds)
+    with connection.cursor() as cursor:
+        cursor.execute(statement.format(eligible=eligible), {**parameters, **_asked(entries, hidden)})
+        return {(kind, key) for kind, key in cursor.fetchall()}
+
+
+def _asked(entries: list[Entry], hidden: list[int]) -> dict[str, Any]:
+    cameras = [entry.key for entry in entries if isinstance(entry.key, tuple)]
+    asked: dict[str, Any] = {
+        "makes": [make for make, _ in cameras],
+        "models": [model for _, model in cameras],
+        "hidden_roots": hidden,
+        "most": LOOKED_AT,
+    }
+    for kind, name in _ARRAYS.items():
+        asked[name] = [entry.key for entry in entries if entry.kind == kind]
+    return asked
+
+
+def _text(entry: Entry) -> str:
+    return "\n".join(entry.key) if isinstance(entry.key, tuple) else str(entry.key)
