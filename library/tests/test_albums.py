@@ -171,8 +171,9 @@ def test_a_title_that_is_none_is_refused(member_client: Client, title: str) -> N
     assert not Album.objects.exists()
 
 
-def test_a_form_leads_nowhere_else(member_client: Client) -> None:
-    response = member_client.post("/albums/add", {"photo": "1", "next": "https://evil.example/"})
+@pytest.mark.parametrize("where", ["https://evil.example/", "//evil.example", "/\\evil.example", "nowhere"])
+def test_a_form_leads_nowhere_else(member_client: Client, where: str) -> None:
+    response = member_client.post("/albums/add", {"photo": "1", "next": where})
     assert response.url == "/albums"
 
 
