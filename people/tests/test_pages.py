@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
@@ -369,3 +369,20 @@ def test_how_many_faces_an_answer_settled_is_not_told_of_closed_folders(
     assert "settled" in response.headers["HX-Trigger"]
     closed_root.visible_to.add(member)
     assert "+7 faces" in member_client.post(address, headers=HTMX).content.decode()
+
+
+def test_a_refusal_tells_no_date_of_a_photo_in_a_closed_folder(
+    member_client: Client, owner: Any, owner_client: Client, closed_root: Root
+) -> None:
+    anna = make_person("Anna")
+    say(add_face(make_photo(root=make_root())), anna)
+    hidden = make_photo("1999/a.jpg", root=closed_root, taken_local=datetime(1999, 3, 4, 12, tzinfo=UTC))
+    confirm(face_ids=[add_face(hidden).pk], person=anna, by=owner)
+    values = {"name": "Anna", "birth_date": "2001-05-06", "notes": ""}
+    address = f"/people/{anna.pk}/edit"
+    assert "1999-03-04" in owner_client.post(address, values).content.decode()
+    response = member_client.post(address, values)
+    assert response.status_code == 422
+    html = response.content.decode()
+    assert "Ask an owner" in html
+    assert "1999" not in html
