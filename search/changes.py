@@ -37,10 +37,13 @@ END $$
 # Two sets of rows of the same size and sum are the same set in practice: ids only grow, and the oldest go.
 _VERSION: Final = "SELECT count(*), coalesce(sum(id), 0) FROM search_searchchange"
 
-# An array is worked out once; a join could run a subquery with a limit again and again.
+# An array is worked out once; a join could run a subquery with a limit again and again. The newest are
+# counted from their end: of two who delete at once the second finds only what the first has in hand.
 _PRUNE: Final = """
 DELETE FROM search_searchchange WHERE id = ANY (ARRAY(
-    SELECT id FROM search_searchchange ORDER BY id LIMIT %s FOR UPDATE SKIP LOCKED
+    SELECT id FROM search_searchchange
+    WHERE id <= (SELECT id FROM search_searchchange ORDER BY id DESC OFFSET %s LIMIT 1)
+    FOR UPDATE SKIP LOCKED
 ))
 """
 
@@ -51,10 +54,15 @@ def version() -> str:
         cursor.execute(_VERSION)
         rows, total = cursor.fetchone()
         if rows > 2 * KEPT:
-            cursor.execute(_PRUNE, [rows - KEPT])
+            cursor.execute(_PRUNE, [KEPT])
             cursor.execute(_VERSION)
             rows, total = cursor.fetchone()
     return f"{rows}-{total}"
+
+
+def tidy() -> None:
+    """Forget old changes, for whoever makes many: else the next reader finds all of them."""
+    version()
 
 
 def note() -> None:
