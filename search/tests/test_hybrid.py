@@ -504,3 +504,11 @@ def test_an_index_that_gives_up_is_not_the_last_word(owner, embedder, photo_of, 
     assert list(trace.milliseconds) == [
         "filters", "text and picture to a vector", "estimate", "ranking", "reasons",
     ]  # fmt: skip
+
+
+def test_of_very_many_photos_with_a_word_the_newest_are_ranked(owner, no_embedder, monkeypatch):
+    monkeypatch.setattr(ranking, "SPOKEN", 3)
+    photos = [make_photo(title="cat" if number else "cat dog dog").pk for number in range(5)]
+    index_photos(photos)
+    assert found("cat", owner) == sorted(photos[2:], reverse=True)
+    assert found("dog", owner) == [photos[0]]
