@@ -42,6 +42,8 @@ def visit(browser: Any, live_server: Any, transactional_db: None) -> Iterator[Ca
         return page
 
     yield open_page
+    for page in context.pages:  # a request that is answered while the tables are emptied would lock them
+        page.wait_for_load_state("networkidle")
     context.close()
     assert not faults
 
