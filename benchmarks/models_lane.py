@@ -46,7 +46,7 @@ def make_photos(folder: Path, count: int, seed: int) -> None:
     """JPEGs of 2048 pixels that no hash takes for one another: painted ones, moved and toned at random."""
     from PIL import Image
 
-    base = pictures(None)
+    base = pictures(None, 8)
     folder.mkdir(parents=True)
 
     def save(number: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -28,7 +29,7 @@ def read_folder(folder: Path) -> tuple[World, str]:
                     (number, best.quality, np.asarray(best.embedding, dtype=np.float32), file.stat().st_mtime)
                 )
             else:
-                print(f"{file}: no face found")
+                print(f"{file}: no face found", file=sys.stderr)
     count = len(rows)
     seconds = np.array([int(row[3]) for row in rows], dtype=np.int64)
     world = World(
@@ -78,16 +79,14 @@ def _lines(file: Path) -> Iterator[tuple[Path, Path, bool]]:
 
 
 def _faces(file: Path) -> tuple[str, list[Any]]:
-    from django.conf import settings
-
+    """The engine's name and what it finds; a picture that cannot be read is told and left out."""
     from library.engines import registry
     from vision.errors import VisionError
-    from vision.imaging.open import open_image
+    from vision.imaging.open import load_rgb
 
-    del settings
     engine = registry().faces()
     try:
-        return engine.space.engine, engine.analyze([open_image(file)])[0]
+        return engine.space.engine, engine.analyze([load_rgb(file, 2048)])[0]
     except VisionError as error:
-        print(f"{file}: {error}")
+        print(f"{file}: {error}", file=sys.stderr)
         return engine.space.engine, []

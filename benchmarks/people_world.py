@@ -46,7 +46,8 @@ class World:
     """One row a face. ``person`` is the truth: a number, or STRANGER or RUBBISH.
 
     ``photo`` numbers photos; ``day`` is a fractional year, ``seconds`` the shot time since 1970; ``place`` is
-    latitude and longitude; ``event`` numbers events. ``birth`` is a person's year of birth, ``family`` the number of a person's family.
+    latitude and longitude; ``event`` numbers events. ``birth`` is a person's year of birth, ``family`` the
+    number of a person's family.
     """
 
     vectors: Vectors

@@ -25,29 +25,28 @@ LATENT = 48
 THEMES = 3000
 BATCH = 20_000
 
+#: Copies of a row that Django made, so that every column has its default, with what is different in each.
 PHOTOS = """
-INSERT INTO library_photo (
-    id, sha256, width, height, format, taken_at, taken_local, taken_source, taken_offset_source, camera_make,
-    camera_model, lens, title, description, keywords, exif, is_screenshot, burst, companions, colours,
-    renditions_at, state, priority, leased_by, lost_leases, error_message, created_at, updated_at, place_id
-)
-SELECT
-    n, lpad(to_hex(n), 64, '0'), 4000, 3000, 'JPEG', taken, taken, 'exif', '', 'Canon',
-    'EOS ' || (hashint4(n + 7) & 15), '', '', '', '[]', '{{}}', false, '', '[]', '[]',
-    now(), 'completed', 20, '', 0, '', now(), now(), 1 + (hashint4(n + 3) & 2147483647) %% 100
-FROM generate_series({start}, {end}) AS n,
+INSERT INTO library_photo
+SELECT (jsonb_populate_record(example, jsonb_build_object(
+    'id', n, 'sha256', lpad(to_hex(n), 64, '0'), 'taken_at', taken, 'taken_local', taken,
+    'camera_model', 'EOS ' || (hashint4(n + 7) & 15), 'place_id', 1 + (hashint4(n + 3) & 2147483647) % 100
+))).*
+FROM library_photo AS example, generate_series({start}, {end}) AS n,
     LATERAL (
         SELECT timestamptz '2010-01-01 00:00Z'
             + ((hashint4(n) & 2147483647) / 2147483647.0) * interval '3652 days' AS taken
     ) AS date
+WHERE example.id = 0
 """
 FILES = """
-INSERT INTO library_photofile (
-    root_id, photo_id, relative_path, display_path, size, mtime_ns, sidecar_ns, seen_at
-)
-SELECT 1, n, convert_to(path, 'UTF8'), path, 4000000, 1, 0, now()
-FROM generate_series({start}, {end}) AS n,
+INSERT INTO library_photofile
+SELECT (jsonb_populate_record(example, jsonb_build_object(
+    'id', n, 'photo_id', n, 'display_path', path, 'relative_path', convert_to(path, 'UTF8')
+))).*
+FROM library_photofile AS example, generate_series({start}, {end}) AS n,
     LATERAL (SELECT 'Folder ' || n / 500 || '/IMG_' || n || '.jpg' AS path) AS named
+WHERE example.id = 0
 """
 TAGS = """
 INSERT INTO library_detectedobject (photo_id, tag_id, confidence)
@@ -57,7 +56,7 @@ FROM generate_series({start}, {end}) AS n, generate_series(0, 4) AS k,
         SELECT 2 + floor(999 * power((hashint4(n * 5 + k) & 2147483647) / 2147483647.0, 3))::int AS tag
     ) AS chosen
 UNION ALL
-SELECT n, 1, 0.9 FROM generate_series({start}, {end}) AS n WHERE n %% 10000 = 0
+SELECT n, 1, 0.9 FROM generate_series({start}, {end}) AS n WHERE n % 10000 = 0
 """
 #: Words by rank: the tags in the A fields, twenty words of text in the B fields of every third photo.
 DOCUMENTS = """
@@ -77,7 +76,7 @@ FROM generate_series({start}, {end}) AS n,
     LATERAL (
         SELECT coalesce(string_agg('word' || floor(20000 * power(
             (hashint4(n * 20 + k) & 2147483647) / 2147483647.0, 4))::int, ' '), '') AS words
-        FROM generate_series(1, CASE WHEN n %% 3 = 0 THEN 20 ELSE 0 END) AS k
+        FROM generate_series(1, CASE WHEN n % 3 = 0 THEN 20 ELSE 0 END) AS k
     ) AS written
 """
 
@@ -140,14 +139,29 @@ def _units(vectors: np.ndarray) -> np.ndarray:
 def fill(photos: int, space: Space) -> Any:
     """Write the library; gives its EmbeddingSpace. A tag "rare" is on every 10,000th photo."""
     from django.db import connection
+    from django.utils import timezone
 
-    from library.models import EmbeddingSpace, Place, Root, Tag
+    from library.models import EmbeddingSpace, Photo, PhotoFile, Place, Root, Tag
 
     Root.objects.create(pk=1, name="bench", path=b"/nowhere")
     Place.objects.bulk_create(Place(pk=n, city=f"City {n}", country="Country") for n in range(1, 101))
     Tag.objects.all().delete()
     names = ["rare", *(f"tag{n}" for n in range(1000))]
     Tag.objects.bulk_create(Tag(pk=n, name=name) for n, name in enumerate(names, 1))
+    now = timezone.now()
+    Photo.objects.create(
+        pk=0,
+        width=4000,
+        height=3000,
+        format="JPEG",
+        state="completed",
+        camera_make="Canon",
+        renditions_at=now,
+    )
+    PhotoFile.objects.create(
+        pk=0, root_id=1, photo_id=0, relative_path=b"0", display_path="0", size=4_000_000, mtime_ns=1,
+        seen_at=now,
+    )  # fmt: skip
     model = EmbeddingSpace.objects.create(
         kind="image", engine="bench", model="synthetic", dimensions=space.dimensions, status="active"
     )
@@ -156,8 +170,9 @@ def fill(photos: int, space: Space) -> Any:
         for start in range(1, photos + 1, BATCH):
             end = min(start + BATCH, photos + 1) - 1
             for statement in (PHOTOS, FILES, TAGS, DOCUMENTS):
-                cursor.execute(statement.format(start=start, end=end).replace("%%", "%"))
+                cursor.execute(statement.format(start=start, end=end))
             _copy(cursor, model.pk, start, space.photos(start, end - start + 1))
+        Photo.objects.filter(pk=0).delete()
         cursor.execute("VACUUM ANALYZE")
     return model
 
@@ -167,8 +182,9 @@ def _copy(cursor: Any, space_id: int, start: int, vectors: np.ndarray) -> None:
     count, dimensions = vectors.shape
     row = np.dtype(
         [
-            ("fields", ">i2"), ("photo_size", ">i4"), ("photo", ">i8"), ("space_size", ">i4"), ("space", ">i8"),
-            ("vector_size", ">i4"), ("dimensions", ">i2"), ("unused", ">i2"), ("vector", ">f4", dimensions),
+            ("fields", ">i2"), ("photo_size", ">i4"), ("photo", ">i8"), ("space_size", ">i4"),
+            ("space", ">i8"), ("vector_size", ">i4"), ("dimensions", ">i2"), ("unused", ">i2"),
+            ("vector", ">f4", dimensions),
         ]
     )  # fmt: skip
     rows = np.zeros(count, dtype=row)

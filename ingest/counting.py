@@ -8,7 +8,6 @@ written or wants to read does it, one at a time. So nothing is lost or counted t
 from __future__ import annotations
 
 import time
-from collections import Counter
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
@@ -19,18 +18,23 @@ from django.utils import timezone
 from ingest import step_counts
 from ingest.models import Pace, PhotoCount, ScanSession
 from library.models import Photo
+from search import changes
 
 _FOLD_LOCK = 0x4E1A_0002
 #: A worker adds up no more often; pages do it themselves before they read.
 FOLD_SECONDS = 1.0
 _folded_at = 0.0
-#: What the moving average looks back on.
+#: What the moving average looks back on. The models lane finishes a batch at once, often minutes apart:
+#: where fewer photos than ENOUGH were finished it looks back further.
 PACE_WINDOW = timedelta(seconds=60)
+LONG_WINDOW = timedelta(minutes=10)
+ENOUGH = 100
 #: Written down in pieces of this length.
 PACE_SECONDS = 10
 _PACE_KEPT = timedelta(hours=1)
 
-_FINAL = ", ".join(f"'{state}'" for state in Photo.FINAL_STATES)
+#: What cannot be read fails at once, and says nothing about how long the others take.
+_DONE = "'completed', 'partial'"
 _FOLD = f"""
 WITH RECURSIVE mine AS (
     SELECT pg_try_advisory_xact_lock({_FOLD_LOCK}) AS alone
@@ -54,7 +58,7 @@ WITH RECURSIVE mine AS (
     SELECT place.session_id, piece.at, sum(piece.photos) FROM (
         SELECT folder, photos,
             to_timestamp(floor(extract(epoch FROM at) / {PACE_SECONDS}) * {PACE_SECONDS}) AS at
-        FROM taken WHERE photos > 0 AND state IN ({_FINAL})
+        FROM taken WHERE photos > 0 AND state IN ({_DONE})
     ) piece LEFT JOIN ingest_sessionfolder place ON place.id = piece.folder
     GROUP BY GROUPING SETS ((piece.at), (place.session_id, piece.at))
     HAVING GROUPING(place.session_id) = 1 OR place.session_id IS NOT NULL
@@ -114,13 +118,16 @@ def fold() -> None:
         cursor.execute(_FOLD)
 
 
-def fold_now_and_then() -> None:
-    """For workers, after each batch: often enough that little is left to add up, here and in the ledger."""
+def fold_now_and_then(*, now: bool = False) -> None:
+    """For workers, after each batch: often enough that little is left to add up, here, in the ledger and in
+    what search remembers of changes.
+    """
     global _folded_at
-    if time.monotonic() - _folded_at >= FOLD_SECONDS:
+    if now or time.monotonic() - _folded_at >= FOLD_SECONDS:
         _folded_at = time.monotonic()
         fold()
         step_counts.fold()
+        changes.tidy()
 
 
 def forget_old_paces() -> None:
@@ -143,27 +150,31 @@ def by_state(folder: int | None = None) -> dict[str, int]:
 
 
 def per_second() -> float | None:
-    """Photos finished a second, the mean over the last minute; None when there were none."""
+    """Photos finished a second, a moving average; None when there were none lately."""
     return _paces(Pace.objects.filter(session=None)).get(0)
 
 
 def per_second_of(sessions: Iterable[int]) -> dict[int, float]:
-    """The same for each of the sessions that finished something in the last minute; one query."""
+    """The same for each of the sessions that finished something lately; one query."""
     return _paces(Pace.objects.filter(session__in=list(sessions)))
 
 
 def _paces(paces: QuerySet[Pace]) -> dict[int, float]:
     now = timezone.now()
-    finished: Counter[int] = Counter()
-    since: dict[int, datetime] = {}
-    for session, at, count in paces.filter(at__gte=now - PACE_WINDOW).values_list(
-        "session_id", "at", "finished"
-    ):
-        finished[session or 0] += count
-        since[session or 0] = min(at, since.get(session or 0, at))
-    # At the start of the work the minute is not full yet.
-    spans = {key: max((now - at).total_seconds(), PACE_SECONDS) for key, at in since.items()}
-    return {key: count / spans[key] for key, count in finished.items()}
+    found: dict[int, list[tuple[datetime, int]]] = {}
+    recent = paces.filter(at__gte=now - LONG_WINDOW).order_by("at")
+    for session, at, count in recent.values_list("session_id", "at", "finished"):
+        found.setdefault(session or 0, []).append((at, count))
+    rates = {session: _rate(pieces, now) for session, pieces in found.items()}
+    return {session: rate for session, rate in rates.items() if rate}
+
+
+def _rate(pieces: list[tuple[datetime, int]], now: datetime) -> float | None:
+    """Photos a second since the end of the first piece: nobody knows how long that one took."""
+    lately = [piece for piece in pieces if piece[0] >= now - PACE_WINDOW]
+    chosen = lately if sum(count for _, count in lately) >= ENOUGH else pieces
+    span = (now - chosen[0][0]).total_seconds() - PACE_SECONDS if chosen else 0.0
+    return sum(count for _, count in chosen[1:]) / span if len(chosen) > 1 and span > 0 else None
 
 
 def held_by_state() -> dict[str, int]:

@@ -30,7 +30,6 @@ VANISHED_FEW = 10
 #: Reason for a file whose sidecar changed while it was being read.
 BEING_READ = "being read while its sidecar changed: the next look takes it"
 _COUNTS = ("found", "new", "changed", "returned", "vanished", "unchanged", "skipped")
-_READ_AGAIN = {"state": Photo.State.PENDING, "error_message": "", "lost_leases": 0}
 
 
 @dataclass(slots=True)
@@ -163,9 +162,8 @@ class Importer:
         there = PhotoFile.objects.present().filter(photo=OuterRef("pk"), root=self._root)
         readable = Q(sha256=None) | Q(renditions_at__isnull=False)
         unread = Photo.objects.filter(readable, Exists(there), state=Photo.State.FAILED, lost_leases=0)
-        photo_ids = list(unread.values_list("pk", flat=True))
+        photo_ids = ledger.read_again(unread)
         if photo_ids:
-            unread.filter(pk__in=photo_ids).update(**_READ_AGAIN)
             files = PhotoFile.objects.present().filter(root=self._root, photo__in=photo_ids)
             paths = files.in_folder(bytes(self._session.subfolder)).values_list("relative_path", "photo_id")
             self._take_up((bytes(path), photo_id) for path, photo_id in paths)
@@ -233,7 +231,7 @@ class Importer:
         )
         photos = Photo.objects.filter(pk__in={known.photo_id for known in returned})
         photos.update(missing_since=None)
-        photos.filter(state=Photo.State.FAILED).update(**_READ_AGAIN)
+        ledger.read_again(photos.filter(state=Photo.State.FAILED))
         if returned:
             hear_again(tell_otherwise(photos, {known.pk for known in returned}))
 
@@ -295,7 +293,9 @@ class Importer:
         else:
             others.distrust()
             distrust_bytes(photo_id)
-            Photo.objects.filter(pk=photo_id).update(missing_since=None, **_READ_AGAIN)
+            same = Photo.objects.filter(pk=photo_id)
+            same.update(missing_since=None)
+            ledger.read_again(same)
         PhotoFile.objects.filter(pk=known.pk).update(
             photo=photo_id,
             size=found.size,

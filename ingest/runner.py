@@ -117,6 +117,7 @@ class ModelsLane:
                 batch = upcoming
             if batch:
                 batch.release()
+        counting.fold_now_and_then(now=True)
         self._reporter.tell(now=True)
         self._reporter.tidy()
         if not finished:

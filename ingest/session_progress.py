@@ -131,7 +131,7 @@ class SessionState:
 
     @property
     def seconds_left(self) -> int | None:
-        """At the pace of the last minute; None without one, and while more is being found."""
+        """At the pace of the last minutes; None without one, and while more is being found."""
         if not self.per_second or self.phase != "working":
             return None
         return round(self.counts.left / self.per_second)

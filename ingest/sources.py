@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from django.db.models import QuerySet
 
+from ingest import ledger
 from ingest.models import StepRun
 from library.models import Photo, PhotoFile, RootViewer
 from library.storage import original_path
@@ -25,7 +26,7 @@ _NO_TIME_NS = 86_400 * 10**9
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A file of a photo: its row, its absolute path, its time of change as it is recorded.
+    """A file of a photo: its row, its absolute path, its time of change and size as they are recorded.
 
     ``closed``: its root is for some people only.
     """
@@ -33,6 +34,7 @@ class Place:
     file_id: int
     path: bytes
     mtime_ns: int
+    size: int
     closed: bool = False
 
     @property
@@ -65,7 +67,7 @@ def sources(photo_ids: Iterable[int]) -> list[Source]:
     places: dict[int, list[Place]] = {pk: [] for pk in photo_ids}
     closed = set(RootViewer.objects.values_list("root", flat=True))
     for file in PhotoFile.objects.present().filter(photo__in=places).select_related("root"):
-        found = Place(file.pk, original_path(file), file.mtime_ns, file.root_id in closed)
+        found = Place(file.pk, original_path(file), file.mtime_ns, file.size, file.root_id in closed)
         places[file.photo_id].append(found)
     return [Source(pk, sorted(found, key=lambda place: place.seniority)) for pk, found in places.items()]
 
@@ -106,7 +108,7 @@ def hear_again(photo_ids: Iterable[int]) -> None:
     known = Photo.objects.filter(pk__in=photo_ids, sha256__isnull=False)
     runs = StepRun.objects.filter(photo__in=known, step=StepRun.Step.PREPROCESSING)
     runs.exclude(photo__state__in=Photo.FILES_LANE_STATES).update(status=StepRun.Status.PENDING)
-    known.exclude(state__in=Photo.FILES_LANE_STATES).update(state=Photo.State.PENDING)
+    ledger.read_again(known.exclude(state__in=Photo.FILES_LANE_STATES))
 
 
 def waits_to_be_heard(photo_id: int) -> bool:

@@ -133,9 +133,6 @@ def look_around(
         "enough": ENOUGH,
     }
     base = dict(_rows(_BASE, values))
-    gaps: dict[tuple[int, int], list[float]] = defaultdict(list)
-    for photo, person, gap in _rows(_TIME, values) if TIME in kinds else ():
-        gaps[photo, person].append(gap)
     with_company = COMPANY in kinds and company
     pairs = _rows(_COMPANY, values) if with_company else ()
     return Surroundings(
@@ -145,10 +142,17 @@ def look_around(
         names=dict(Person.objects.filter(pk__in=company).values_list("pk", "name")) if with_company else {},
         company_of=company_of,
         together={(mine, other): count for mine, other, count in pairs},
-        gaps=gaps,
+        gaps=_gaps(values) if TIME in kinds else {},
         places=_by_photo(_rows(_PLACE, values)) if PLACE in kinds else {},
         folders=_by_photo(_rows(_FOLDER, values)) if FOLDER in kinds else {},
     )
+
+
+def _gaps(values: Mapping[str, Any]) -> dict[tuple[int, int], list[float]]:
+    gaps: dict[tuple[int, int], list[float]] = defaultdict(list)
+    for photo, person, gap in _rows(_TIME, values):
+        gaps[photo, person].append(gap)
+    return gaps
 
 
 def _share(counts: Mapping[int, int] | None, person_id: int) -> Share | None:

@@ -10,10 +10,23 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
-from django.db.models import Avg, Case, Count, Exists, F, Max, OuterRef, Q, QuerySet, When
-from django.db.models.functions import Abs
+from django.db.models import (
+    Avg,
+    Case,
+    Count,
+    Exists,
+    F,
+    FilteredRelation,
+    Max,
+    OuterRef,
+    Q,
+    QuerySet,
+    When,
+    Window,
+)
+from django.db.models.functions import Abs, RowNumber
 
 from library.access import hidden_roots
 from people.access import faces_for, people_for
@@ -44,6 +57,10 @@ class Question:
     probability: float | None
     reasons: tuple[Mapping[str, Any], ...]
     settles: int
+
+
+#: Person, group, and face when it is in no group.
+_Key: TypeAlias = tuple[int | None, int | None, int | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,25 +158,8 @@ def _order(group: _Group) -> tuple[int, float, int, int, int]:
 
 
 def _questions(user: User, groups: Sequence[_Group]) -> list[Question]:
-    clusters = {group.cluster_id for group in groups if group.cluster_id is not None}
-    singles = {group.face_id for group in groups if group.face_id is not None}
+    faces = _faces_of(user, groups)
     may_know_why = not hidden_roots(user)
-    faces: dict[tuple[int | None, int | None, int | None], list[Any]] = defaultdict(list)
-    rows = (
-        _unknown(user)
-        .filter(Q(cluster__in=clusters) | Q(pk__in=singles))
-        .order_by("-quality", "pk")
-        .values_list("pk", "cluster")
-    )
-    people = {person.pk for person in people_for(user).filter(pk__in={group.person_id for group in groups})}
-    found = list(rows)
-    best = {
-        suggestion.face_id: suggestion for suggestion in _askable().filter(face__in=[pk for pk, _ in found])
-    }
-    for pk, cluster in found:
-        suggestion = best.get(pk)
-        person = suggestion.person_id if suggestion and suggestion.person_id in people else None
-        faces[person, cluster, pk if cluster is None else None].append((pk, suggestion))
     asked = []
     for group in groups:
         mine = faces.get((group.person_id, group.cluster_id, group.face_id), [])[:MOST_FACES]
@@ -179,3 +179,25 @@ def _questions(user: User, groups: Sequence[_Group]) -> list[Question]:
             )
         )
     return asked
+
+
+def _faces_of(user: User, groups: Sequence[_Group]) -> dict[_Key, list[tuple[int, Suggestion | None]]]:
+    """The faces of each group, from good to bad, with what is suggested for them."""
+    clusters = {group.cluster_id for group in groups if group.cluster_id is not None}
+    singles = {group.face_id for group in groups if group.face_id is not None}
+    wanted = _unknown(user).filter(Q(cluster__in=clusters) | Q(pk__in=singles))
+    # A group may have thousands of faces: the best of each suggestion in it are enough.
+    best_first = (F("quality").desc(), F("pk").asc())
+    wanted = wanted.annotate(
+        first=FilteredRelation("suggestions", condition=Q(suggestions__rank=1)),
+        place=Window(RowNumber(), partition_by=[F("cluster"), F("first__person")], order_by=best_first),
+    ).filter(Q(place__lte=MOST_FACES) | Q(cluster__isnull=True))
+    rows = list(wanted.order_by(*best_first).values_list("pk", "cluster"))
+    asked = _askable().filter(face__in=[pk for pk, _ in rows], person__in=people_for(user))
+    best = {suggestion.face_id: suggestion for suggestion in asked}
+    faces: dict[_Key, list[tuple[int, Suggestion | None]]] = defaultdict(list)
+    for pk, cluster in rows:
+        suggestion = best.get(pk)
+        person = suggestion.person_id if suggestion else None
+        faces[person, cluster, pk if cluster is None else None].append((pk, suggestion))
+    return faces

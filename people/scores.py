@@ -46,8 +46,12 @@ class Scale:
 def scale_of(space: EmbeddingSpace) -> Scale:
     """The scale of a space of faces."""
     start = defaults_for(space.engine)
-    learnt = Calibration.objects.filter(space=space).first()
-    if learnt is None or set(learnt.coefficients) != set(FEATURES):
+    # One that was fetched along with the space costs no query.
+    try:
+        learnt = space.calibration
+    except Calibration.DoesNotExist:
+        return Scale(start, start)
+    if set(learnt.coefficients) != set(FEATURES):
         return Scale(start, start)
     now = Thresholds(learnt.low, learnt.high, learnt.margin, start.join)
     return Scale(start, now, np.array([learnt.coefficients[name] for name in FEATURES]))

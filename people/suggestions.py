@@ -13,7 +13,6 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 from django.conf import settings
-from django.db.models import Q
 
 from library.models import EmbeddingSpace
 from people.assignment import best_assignment
@@ -22,7 +21,7 @@ from people.circumstances import look_around
 from people.matching import Near, nearest_people
 from people.models import Face, Person, Suggestion
 from people.priors import Reason, total
-from people.rules import named_faces, rejected_pairs
+from people.rules import rejected_pairs
 from people.scores import Scale, scale_of
 
 #: Of each face so many people are suggested at most.
@@ -80,40 +79,40 @@ class Decisions:
     unknown: list[OpenFace] = field(default_factory=list)
 
 
-def decide(photo_ids: Collection[int], space: EmbeddingSpace) -> Decisions:
-    """Decide about all open faces of these photos that are in this space."""
-    faces = _open_faces(photo_ids, space)
-    if not faces:
+def decide(faces: Collection[Face], space: EmbeddingSpace) -> Decisions:
+    """Decide about the open ones among all faces of some photos that are in this space."""
+    unanswered = sorted((face for face in faces if is_open(face) and face.space_id == space.pk), key=_key)
+    if not unanswered:
         return Decisions()
-    near = nearest_people([face.pk for face in faces], space)
-    taken = _taken(photo_ids, {face.pk for face in faces})
+    candidates = [OpenFace(face.pk, face.photo_id, face.quality, face.person_id) for face in unanswered]
+    near = nearest_people([face.pk for face in candidates], space)
+    taken = _taken(faces)
     scale = scale_of(space)
-    found = _candidates(faces, _possible(faces, near, taken), scale)
+    found = _candidates(candidates, _possible(candidates, near, taken), scale)
     found = _with_circumstances(found, taken, scale)
     decisions = Decisions()
     by_photo: dict[int, list[OpenFace]] = defaultdict(list)
-    for face in faces:
+    for face in candidates:
         by_photo[face.photo_id].append(face)
     for group in by_photo.values():
         _solve(group, found, scale, decisions)
     return decisions
 
 
-def _open_faces(photo_ids: Collection[int], space: EmbeddingSpace) -> list[OpenFace]:
-    unanswered = Q(person_source="") | Q(person_source=Face.Source.MODEL_GUESS)
-    rows = (
-        Face.objects.filter(unanswered, photo__in=photo_ids, space=space, status=Face.Status.FACE)
-        .order_by("pk")
-        .values_list("pk", "photo_id", "quality", "person_id")
-    )
-    return [OpenFace(*row) for row in rows]
+def is_open(face: Face) -> bool:
+    """Whether neither a person nor another program said anything about whose face it is."""
+    return face.status == Face.Status.FACE and face.person_source in ("", Face.Source.MODEL_GUESS)
 
 
-def _taken(photo_ids: Collection[int], open_ids: Collection[int]) -> dict[int, set[int]]:
+def _key(face: Face) -> int:
+    return face.pk
+
+
+def _taken(faces: Collection[Face]) -> dict[int, set[int]]:
     """Who is in each photo for certain: what people and other programs said."""
     taken: dict[int, set[int]] = defaultdict(set)
-    for face in named_faces(Q(photo__in=photo_ids)):
-        if face.pk not in open_ids:
+    for face in faces:
+        if face.person_id is not None and not is_open(face):
             taken[face.photo_id].add(face.person_id)
     return taken
 

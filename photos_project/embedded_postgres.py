@@ -241,17 +241,28 @@ def _install(account: Account | None) -> Path:
     if account is None or _run([str(install / "bin" / "postgres"), "--version"], account).returncode == 0:
         return install
     version = _run([str(install / "bin" / "postgres"), "--version"], None).stdout.split()[-1]
-    copy = SYSTEM_HOME / f"bin-{version}"
+    copy = SYSTEM_HOME / f"postgres-{version}"
     if not copy.exists():
         _copy_install(install, copy)
-    return copy
+    return copy / install.parent.name / install.name
 
 
 def _copy_install(install: Path, copy: Path) -> None:
-    """Renamed into place when complete; a process that was faster wins."""
+    """Renamed into place when complete; a process that was faster wins.
+
+    The programs look for the wheel's libraries in a folder beside their package.
+    """
     _prepare_folder(copy.parent)
     partial = copy.with_name(f"{copy.name}.{os.getpid()}")
-    shutil.copytree(install, partial, symlinks=True, ignore=shutil.ignore_patterns("include"))
+    package = install.parent
+    ignore = shutil.ignore_patterns("include")
+    shutil.copytree(install, partial / package.name / install.name, symlinks=True, ignore=ignore)
+    libraries = package.with_name(f"{package.name}.libs")
+    if libraries.is_dir():
+        shutil.copytree(libraries, partial / libraries.name, symlinks=True)
+    # What root's umask keeps to root would be closed to the server's user.
+    for folder in (partial, partial / package.name):
+        folder.chmod(0o755)
     try:
         partial.rename(copy)
     except OSError:

@@ -110,12 +110,12 @@ def in_document(terms: Sequence[str], weights: str = "", hidden: Sequence[int] =
 
 
 def _album(atom: Field, scope: Scope) -> Q:
-    """Albums whose title has all these words. Titles are names of folders: the same is hidden with them."""
+    """Albums whose title has all these words. Imported titles are names of folders, and hidden with them."""
     found = _with_words(Album.objects.values_list("pk", "title"), atom.words)
     entries = AlbumPhoto.objects.filter(photo=OuterRef("pk"), album__in=found)
     if scope.hidden_roots:
         in_hidden = PhotoFile.objects.filter(photo=OuterRef("photo"), root__in=scope.hidden_roots)
-        entries = entries.exclude(Exists(in_hidden))
+        entries = entries.filter(Q(album__source="") | ~Exists(in_hidden))
     return Q(Exists(entries))
 
 

@@ -179,16 +179,15 @@ def _people(who: People, counts: Mapping[str, int]) -> list[Choice]:
     chosen = _folded(who.names)
     numbers: dict[str, int] = defaultdict(int)
     labels: dict[str, str] = {}
-    for pk, name in Person.objects.active().filter(hidden=False).values_list("pk", "name"):
+    people = Person.objects.active().filter(hidden=False).order_by("name", "pk")
+    for pk, name in people.values_list("pk", "name"):
         numbers[_key(name)] += counts.get(str(pk), 0)
         labels.setdefault(_key(name), name)
     rows = [
-        Choice(label, label, numbers[key], key in chosen)
-        for key, label in labels.items()
-        if numbers[key] or key in chosen
+        Choice(label, label, numbers[key], key in chosen) for key, label in labels.items() if numbers[key]
     ]
     known = {_key(row.value) for row in rows}
-    # A first name, say: it means everybody who has it.
+    # As they were typed: a first name, say, or somebody of whom this user may know nothing.
     rows += [Choice(name, name, 0, chosen=True) for name in who.names if _key(name) not in known]
     return _most(rows)
 

@@ -3,7 +3,7 @@
 Pages stay right while photos arrive. By date, a page begins after a cursor that holds date and key of the
 last photo before it, as in the timeline. Ranked results have no such place: which photo is how near changes
 with every photo that is added. Their order is written down with the first page (``ResultOrder``), at most
-``hybrid.WINDOW`` keys, and the later pages go on in it; whether each photo may still be seen, and is still
+``ranking.WINDOW`` keys, and the later pages go on in it; whether each photo may still be seen, and is still
 found, is asked again.
 """
 
@@ -28,6 +28,7 @@ from search.explain import explain
 from search.model_words import model_knows
 from search.models import ResultOrder, SavedSearch
 from search.query import SearchQuery, parse
+from search.ranking import WINDOW
 from search.results import MODES, SORTS, Hit, Mode, Notice, SearchResult, Sort, Why
 from search.spelling import Correction, correct, never
 from search.vocabulary import read
@@ -160,7 +161,7 @@ def page(asked: Asked, user: User, after: str = "") -> FoundPage:
 
 
 def photo_ids(asked: Asked, user: User, query: SearchQuery | None = None) -> Iterator[int]:
-    """The keys of all results in their order: by date all there are, ranked at most ``hybrid.WINDOW``.
+    """The keys of all results in their order: by date all there are, ranked at most ``ranking.WINDOW``.
 
     ``query`` stands in for the one that was asked.
     """
@@ -191,7 +192,7 @@ def count_and_first(asked: Asked, user: User) -> tuple[int, int | None]:
 
 def is_bounded(asked: Asked, user: User, count: int) -> bool:
     """Whether there may be more than ``count`` results: ranked ones end at the window."""
-    return count >= hybrid.WINDOW and asked.is_ranked(asked.understood(user))
+    return count >= WINDOW and asked.is_ranked(asked.understood(user))
 
 
 def _by_date(query: SearchQuery, asked: Asked, user: User, after: str) -> FoundPage:
@@ -235,7 +236,7 @@ def _ranked(query: SearchQuery, asked: Asked, user: User, after: str, by: ByPict
     return FoundPage(
         replace(result, hits=hits),
         after=f"{key}.{following}" if key and following < len(order) else "",
-        bounded=result.total >= hybrid.WINDOW,
+        bounded=result.total >= WINDOW,
     )
 
 
@@ -248,7 +249,7 @@ def _all(query: SearchQuery, asked: Asked, user: User, by: ByPicture | None) -> 
         mode=asked.mode,
         sort=asked.sort,
         weaker=asked.weaker,
-        limit=hybrid.WINDOW,
+        limit=WINDOW,
         reasons=False,
     )
 
@@ -268,7 +269,7 @@ def _order(user: User, key: str) -> list[int] | None:
 
 def _written_down(user: User, order: list[int]) -> str:
     key = secrets.token_urlsafe(9)
-    ResultOrder.objects.create(user_id=user.pk, key=key, photo_ids=order)
+    ResultOrder(user_id=int(user.pk or 0), key=key, photo_ids=order).save(force_insert=True)
     mine = ResultOrder.objects.filter(user=user.pk)
     mine.filter(pk__in=mine.values("pk")[ORDERS_KEPT : ORDERS_KEPT + 100]).delete()
     return key

@@ -25,6 +25,8 @@ from search.results import Hit, Mode, Notice, Picture, SearchResult, Sort, Why
 from search.text import phrase
 from search.trace import Trace
 
+__all__ = ["BROWSE_WINDOW", "WINDOW", "search", "words_of"]
+
 if TYPE_CHECKING:
     from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 

@@ -62,7 +62,9 @@ def _rating(value: str) -> Q:
 def _faces(value: str) -> Q:
     """Photos without faces are in no group: when they count, what is asked for is all but the others."""
     asked = _known(values.count(value, most=999))
-    counted = Face.objects.order_by().values("photo").annotate(number=Count("pk"))
+    counted = (
+        Face.objects.filter(status=Face.Status.FACE).order_by().values("photo").annotate(number=Count("pk"))
+    )
     condition = compared(F("number"), asked)
     if asked.holds(0):
         return ~Q(pk__in=counted.exclude(condition).values("photo"))
@@ -111,7 +113,8 @@ def _after(value: str) -> Q:
 
 
 def _start(value: str) -> datetime:
-    return _known(values.period(value))[0]
+    start: datetime = _known(values.period(value))[0]
+    return start
 
 
 CONDITIONS: Final[dict[str, Callable[[str], Q]]] = {

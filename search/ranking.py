@@ -33,18 +33,22 @@ WINDOW: Final = 500
 CANDIDATES: Final = 200
 """How many photos at most are found by meaning."""
 
+SPOKEN: Final = 5_000
+"""How many photos at most are ranked by words. Where more have them, words alone say little about which."""
+
 RRF_K: Final = 60
 
 EXACT_LIMIT: Final = 20_000
 """Up to so many eligible photos every distance is computed; above, the HNSW index answers if there is one."""
-
-EF_SEARCH: Final = 100
 
 _ORDERS: Final[dict[Sort, str]] = {
     "relevance": "score DESC, keyword_rank NULLS LAST, photo_id DESC",
     "newest": "taken_local DESC, photo_id DESC",
     "oldest": "taken_local, photo_id",
 }
+_TYPED_FIRST: Final = """
+    (d.document @@ (to_tsquery('simple', %(typed)s) || to_tsquery('english', %(typed)s))) DESC, d.photo_id DESC
+"""
 _NO_SCALE: Final = Scale(0.0, 1.0)
 
 
@@ -71,10 +75,15 @@ class Ranking:
     words: Words | None = None
     meaning: Meaning | None = None
     estimate: int = 0
-    approximate: bool = False
+    indexed: int | None = None
     hidden_roots: tuple[int, ...] = ()
     sort: Sort = "relevance"
     weaker: bool = False
+
+    @property
+    def approximate(self) -> bool:
+        """Whether the index answers, which holds ``indexed`` photos; otherwise every distance is computed."""
+        return self.indexed is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +109,9 @@ def chosen(ranking: Ranking) -> Ranking:
     """The ranking with its way to the nearest vectors."""
     estimate = estimated(ranking.photos)
     meaning = ranking.meaning
-    many = meaning is not None and estimate > EXACT_LIMIT and vector_indexes.is_indexed(meaning.space_id)
-    return replace(ranking, estimate=estimate, approximate=many)
+    many = meaning is not None and estimate > EXACT_LIMIT
+    indexed = vector_indexes.indexed_rows(meaning.space_id) if meaning and many else None
+    return replace(ranking, estimate=estimate, indexed=indexed)
 
 
 def ranked(ranking: Ranking, *, limit: int, offset: int) -> Ranked:
@@ -109,7 +119,7 @@ def ranked(ranking: Ranking, *, limit: int, offset: int) -> Ranked:
     try:
         found = _run(ranking, limit, offset)
         if ranking.approximate and found.near < CANDIDATES:
-            found = _run(replace(ranking, approximate=False), limit, offset)
+            found = _run(replace(ranking, indexed=None), limit, offset)
     except EmptyResultSet:  # Django's word for a condition that nothing can meet
         return Ranked([])
     return found
@@ -154,13 +164,14 @@ def _why(keyword: int | None, semantic: int | None, near: float | None, scale: S
 @contextmanager
 def _index_settings(ranking: Ranking) -> Iterator[None]:
     """Until the end of the block HNSW goes on scanning until enough eligible photos were found."""
-    if not ranking.approximate:
+    if ranking.indexed is None:
         yield
         return
     with transaction.atomic():
         with connection.cursor() as cursor:
+            ef_search = vector_indexes.ef_search(ranking.indexed)
             cursor.execute(
-                f"SET LOCAL hnsw.iterative_scan = strict_order; SET LOCAL hnsw.ef_search = {EF_SEARCH:d}"
+                f"SET LOCAL hnsw.iterative_scan = strict_order; SET LOCAL hnsw.ef_search = {ef_search:d}"
             )
         yield
 
@@ -181,6 +192,7 @@ def _statement(ranking: Ranking) -> tuple[str, dict[str, Any]]:
         crop_distance=_crop_distance(meaning),
         space=meaning.space_id if meaning else 0,
         order=_ORDERS[ranking.sort],
+        spoken_order=_TYPED_FIRST if words and words.weight else "d.photo_id DESC",
     )
     return statement, {
         **parameters,
@@ -194,6 +206,7 @@ def _statement(ranking: Ranking) -> tuple[str, dict[str, Any]]:
         "by_crops": meaning is not None and meaning.crops,
         "crop_weight": semantics.CROP_WEIGHT,
         "vector": _literal(meaning, approximate=ranking.approximate),
+        "spoken": SPOKEN,
         "candidates": CANDIDATES,
         "window": WINDOW,
         "k": RRF_K,

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import random
 import threading
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.db import connection, connections, transaction
+from django.utils import timezone
 
 from ingest import counting, repair, step_counts
-from ingest.models import PhotoCount, PhotoCountChange, ScanSession, SessionFolder, StepCount, StepRun
+from ingest.models import Pace, PhotoCount, PhotoCountChange, ScanSession, SessionFolder, StepCount, StepRun
 from ingest.session_progress import states_of
 from ingest.tests.engines import Engines
 from ingest.tests.pictures import Album
 from ingest.verify import verify
 from library.models import Photo, Root
 from library.tests.factories import make_root
+from search import library_words
 
 pytestmark = pytest.mark.django_db
 
@@ -160,15 +163,40 @@ def test_finished_photos_that_still_wait_are_found_and_mended() -> None:
     assert Photo.objects.get().scan == 0
 
 
-def test_the_pace_is_that_of_the_last_minute() -> None:
+def test_what_is_finished_is_written_down_in_pieces_of_ten_seconds() -> None:
     top, *_ = folders(make_root())
     session = SessionFolder.objects.get(pk=top).session_id
-    Photo.objects.bulk_create([Photo(scan_folder=top) for _ in range(30)])
+    Photo.objects.bulk_create([Photo(scan_folder=top) for _ in range(5)])
     Photo.objects.update(state=State.COMPLETED)
-    Photo.objects.create()
+    Photo.objects.create(state=State.FAILED, scan_folder=top)
+    Photo.objects.create(state=State.PARTIAL)
     counting.fold()
-    assert counting.per_second() == pytest.approx(3, rel=0.5)
-    assert counting.per_second_of([session]) == {session: pytest.approx(3, rel=0.5)}
+    paces = Pace.objects.values_list("session", "finished")
+    total = {key: sum(n for session, n in paces if session == key) for key in (session, None)}
+    assert total == {session: 5, None: 6}
+    assert all(pace.at.second % counting.PACE_SECONDS == 0 for pace in Pace.objects.all())
+
+
+@pytest.mark.parametrize(
+    ("pieces", "rate"),
+    [
+        ([(50, 60), (40, 60), (30, 60), (20, 60), (10, 60)], 6.0),
+        ([(550, 900), (50, 60), (40, 60), (30, 60), (20, 60), (10, 60)], 6.0),
+        ([(310, 32), (210, 32), (110, 32), (10, 32)], 0.32),
+        ([(310, 32), (210, 32)], 0.107),
+        ([(20, 32)], None),
+        ([(700, 32), (650, 32)], None),
+        ([], None),
+    ],
+    ids=["steady", "faster lately", "in batches", "stopped", "one batch", "long ago", "nothing"],
+)
+def test_the_pace_is_a_moving_average(pieces: list[tuple[int, int]], rate: float | None) -> None:
+    """The first piece says when counting began: how long its photos took is not known."""
+    now = timezone.now()
+    for seconds, finished in pieces:
+        Pace.objects.create(at=now - timedelta(seconds=seconds), finished=finished)
+    expected = None if rate is None else pytest.approx(rate, rel=0.15)
+    assert counting.per_second() == expected
 
 
 @pytest.mark.django_db(transaction=True)
@@ -194,3 +222,21 @@ def test_several_who_write_and_fold_at_once_lose_nothing() -> None:
     assert counting.by_state() == {"pending": 32, "completed": 28}
     assert counted(top) == {"pending": 24, "completed": 21}
     assert disagreements() == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_ledger_is_added_up_while_words_are_counted() -> None:
+    StepRun.objects.create(photo=Photo.objects.create(), step="ocr", status="done", milliseconds=10)
+
+    def fold() -> None:
+        try:
+            step_counts.fold()
+        finally:
+            connections.close_all()
+
+    with transaction.atomic():
+        assert library_words.count()
+        thread = threading.Thread(target=fold)
+        thread.start()
+        thread.join()
+    assert step_counts.by_step() == {"ocr": {"done": (1, 10)}}

@@ -313,6 +313,39 @@ def test_every_transition_is_a_log_line(
     assert (moves[-1]["before"], moves[-1]["after"]) == ("completed", "processing_objects")
 
 
+def test_a_file_that_changes_or_is_mended_leaves_no_gap_in_the_log(
+    album: Album, engines: Engines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from ingest import identities, ledger
+
+    moves: list[tuple[int, str, str]] = []
+
+    def note(photo: int, before: str, after: str, outcome: Any = None) -> None:
+        moves.append((photo, str(before), str(after)))
+
+    monkeypatch.setattr(ledger, "tell", note)
+    monkeypatch.setattr(identities, "tell", note)
+    for name, content in (("a.jpg", 1), ("b.jpg", 2), ("broken.jpg", b"no picture"), ("copy.jpg", 1)):
+        album.put(name, content)
+    album.take_in()
+    for name, content in (("a.jpg", 3), ("broken.jpg", 4), ("b.jpg", 1)):
+        album.put(name, content)
+    album.take_in()
+    album.put("gone.jpg", 5)
+    album.scan()
+    (album.folder / "gone.jpg").rename(album.folder / "away")
+    album.process()
+    (album.folder / "away").rename(album.folder / "gone.jpg")
+    album.take_in()
+    by_photo: dict[int, list[tuple[str, str]]] = {}
+    for photo, before, after in moves:
+        by_photo.setdefault(photo, []).append((before, after))
+    for photo, chain in by_photo.items():
+        assert [before for before, _ in chain] == ["pending", *(after for _, after in chain[:-1])], photo
+    ends = dict(Photo.objects.values_list("pk", "state"))
+    assert {photo: chain[-1][1] for photo, chain in by_photo.items() if photo in ends} == ends
+
+
 def test_what_an_older_version_wrote_gets_its_class_and_is_counted() -> None:
     migration = import_module("ingest.migrations.0007_classes_and_tallies")
     failed(make_photo(), error="OSError: page 7", reason="", milliseconds=20)

@@ -145,7 +145,7 @@ _UNDO: Final[dict[str, Callable[[AuditEvent], str]]] = {
 
 
 def _album(event: AuditEvent) -> Album:
-    album = Album.objects.select_for_update().filter(pk=event.object_id).first()
+    album = Album.objects.select_for_update().filter(pk=event.object_id or 0).first()
     if album is None:
         raise CannotUndo("The album is not there any more.")
     return album

@@ -138,7 +138,7 @@ def undo_deed(request: HttpRequest, pk: int) -> HttpResponse:
     ).first()
     if event is None:
         raise Http404
-    found = Album.objects.filter(pk=event.object_id).first()
+    found = Album.objects.filter(pk=event.object_id or 0).first()
     if found is not None and not may_change_album(request.user, found):
         raise Http404
     try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
@@ -19,11 +19,14 @@ from photos_project.http import is_fragment
 def favourite(request: HttpRequest, pk: int) -> HttpResponse:
     """``on`` is 1 or 0. Answers with the new button, or goes back to the page that it stood on."""
     photo = photo_or_404(request.user, pk)
+    if request.user.pk is None:
+        raise Http404
     on = request.POST.get("on") == "1"
     set_favourite(photo_id=photo.pk, user_id=request.user.pk, on=on)
     if is_fragment(request):
         return render(request, "library/_heart.html", {"photo": photo, "on": on})
     page = request.headers.get("Referer", "")
-    if not url_has_allowed_host_and_scheme(page, {request.get_host()}, require_https=request.is_secure()):
+    ours = url_has_allowed_host_and_scheme(page, {request.get_host()}, require_https=request.is_secure())
+    if "/" not in page or not ours:
         page = reverse("library:photo", args=[pk])
     return redirect(f"{page.partition('#')[0]}#photo-{pk}")

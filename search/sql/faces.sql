@@ -14,7 +14,7 @@ SELECT
     face.photo_id,
     max(1 - (face.embedding::vector({dimensions}) <=> %(vector)s::vector({dimensions}))) AS similarity
 FROM people_face AS face
-WHERE face.space_id = %(space)s
+WHERE face.space_id = %(space)s AND face.status = 'face'
     AND face.photo_id <> %(photo)s
     AND face.photo_id IN (SELECT photo_id FROM eligible)
 GROUP BY face.photo_id

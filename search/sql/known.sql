@@ -3,7 +3,7 @@
 -- Filled in by search.rights:
 --   {eligible}      SELECT of the photos that may be found, their key as id
 -- Parameters:
---   tags, categories, people, albums    keys of rows
+--   tags, categories, albums            keys of rows
 --   makes, models                       cameras, two arrays of the same length
 --   places, words                       names, folded words
 --   hidden_roots                        names of files there, and of albums of such photos, do not count
@@ -23,18 +23,6 @@ FROM unnest(%(categories)s::bigint[]) AS wanted (id)
 WHERE EXISTS (
     SELECT FROM (
         SELECT photo_id FROM library_detectedobject WHERE category_id = wanted.id LIMIT %(most)s
-    ) AS tried
-    WHERE EXISTS (SELECT FROM ({eligible}) AS eligible (id) WHERE eligible.id = tried.photo_id)
-)
-UNION ALL
-SELECT 'person', wanted.id::text
-FROM unnest(%(people)s::bigint[]) AS wanted (id)
-WHERE EXISTS (
-    SELECT FROM (
-        (SELECT face.photo_id FROM people_facelabel AS label JOIN people_face AS face ON face.id = label.face_id
-         WHERE label.person_id = wanted.id AND label.verdict = 'confirmed' LIMIT %(most)s)
-        UNION ALL
-        (SELECT photo_id FROM people_importedname WHERE person_id = wanted.id LIMIT %(most)s)
     ) AS tried
     WHERE EXISTS (SELECT FROM ({eligible}) AS eligible (id) WHERE eligible.id = tried.photo_id)
 )

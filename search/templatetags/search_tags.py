@@ -28,7 +28,7 @@ def smart_albums(context: dict[str, Any]) -> dict[str, Any]:
 @register.filter
 def is_of(saved: SavedSearch, user: Any) -> bool:
     """Whether a saved search is this user's own."""
-    return saved.owner_id == user.pk
+    return bool(saved.owner_id == user.pk)
 
 
 @register.filter

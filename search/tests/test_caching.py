@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from library.models import Photo
@@ -40,7 +42,7 @@ def test_an_answer_is_kept_until_something_changes():
     "write",
     [
         lambda photo: index_photos([photo.pk]),
-        lambda photo: Photo.objects.filter(pk=photo.pk).update(state="completed"),
+        lambda photo: Photo.objects.filter(pk=photo.pk).update(state="partial"),
         lambda photo: Photo.objects.filter(pk=photo.pk).update(rating=5),
         lambda photo: photo.files.update(missing_since=timezone.now()),
         lambda photo: photo.files.get().root.visible_to.add(make_user()),
@@ -129,3 +131,23 @@ def test_stored_vectors_are_bounded(monkeypatch):
     for number in range(8):
         caching.text_vector(embedder, f"text {number}")
     assert TextVector.objects.count() == 3
+
+
+def test_counts_beside_a_search_follow_rights_at_once(client, no_embedder):
+    member, root = make_user(), make_root()
+    photo = make_photo(root=root, camera_model="Secret 7", format="HEIF")
+    client.force_login(member)
+
+    def counted():
+        return "HEIC" in client.get("/search/facets", {"q": "year:2019"}).content.decode()
+
+    assert counted()
+    with CaptureQueriesContext(connection) as first:
+        counted()
+    root.visible_to.add(make_user())
+    assert not counted()
+    root.visible_to.clear()
+    assert counted()
+    Photo.objects.filter(pk=photo.pk).update(format="PNG")
+    assert not counted()
+    assert not any("facet" in query["sql"] and "WITH" in query["sql"] for query in first)

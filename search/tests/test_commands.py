@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from io import StringIO
 
 import pytest
@@ -61,7 +62,7 @@ def test_search_as_somebody_else_finds_what_they_may_see(no_embedder):
 
 @pytest.mark.django_db
 def test_explain_search_tells_how_a_query_was_read_ranked_and_run(embedder, photo_of):
-    photo = photo_of("cat", tags=["cat"])
+    photo = photo_of("cat", tags=["cat"], taken_local=datetime(2019, 7, 5, tzinfo=UTC))
     found = json.loads(run("explain_search", "cat july 2019", "--json")[0])
     assert found["query"]["meaning"] == "cat date:2019-07"
     assert found["query"]["filters"][0]["as_words"] == 'cat "july 2019"'
@@ -93,7 +94,13 @@ def test_reindex_vectors_keeps_the_indexes_that_are_needed(embedder, photo_of, s
     assert _actions() == ["none"]
     assert _actions("--threshold", "10") == ["built"]
     assert _actions("--threshold", "10") == ["kept"]
-    assert _index_definition().endswith(f"WHERE (space_id = {space.pk})")
+    definition = _index_definition()
+    assert definition.endswith(f"WITH (m='24', ef_construction='128') WHERE (space_id = {space.pk})")
+    with connection.cursor() as cursor:
+        cursor.execute(f"DROP INDEX photo_embedding_hnsw_{space.pk}")
+        cursor.execute(definition.replace("m='24'", "m='16'"))
+    assert _actions("--threshold", "10") == ["built"]
+    assert _index_definition() == definition
 
     monkeypatch.setattr(ranking, "EXACT_LIMIT", 10)
     with connection.cursor() as cursor:

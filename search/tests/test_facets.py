@@ -12,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from library.models import Category, Favourite, VideoPart
 from library.tests.factories import add_tag, add_text, make_file, make_photo, make_root, make_user
 from library.tests.pages import assert_sound
-from people.models import Person
+from people.models import ImportedName, Person
 from people.tests.factories import add_face, say
 from search.facets import facets
 from search.found import Asked
@@ -140,6 +140,14 @@ def test_people_who_must_all_be_there_are_counted_together(member):
     assert (none.people_mode, none.total, chosen(none.people)) == ("none", 1, ["Anna"])
 
 
+def test_people_are_who_they_are_now(member):
+    photo, told = make_photo(), make_photo()
+    anna = name_face(photo, "Anna")
+    merged = Person.objects.create(name="Annie", merged_into=anna)
+    ImportedName.objects.create(photo=told, person=merged, name="Annie", source="takeout")
+    assert numbers(facets(Asked(""), member).people) == {"Anna": 2}
+
+
 def test_hidden_people_are_no_choice(member):
     person = name_face(make_photo(), "Anna")
     person.hidden = True
@@ -168,6 +176,8 @@ def test_nothing_hidden_is_counted_or_named(member):
     found = facets(Asked(""), member)
     assert found.total == 1
     assert "ecret" not in repr(found)
+    asked = facets(Asked('person:"secret agent" camera:"secret cam" folder:"secret folder"'), member)
+    assert "Secret" not in repr(asked), "not even how it is written"
 
 
 def test_duplicates_are_collapsed_or_shown(member):

@@ -497,10 +497,18 @@ def test_an_index_that_gives_up_is_not_the_last_word(owner, embedder, photo_of, 
     """The planner expected many photos, the index found too few: the exact answer is taken."""
     photos = [photo_of("cat").pk for _ in range(3)]
     monkeypatch.setattr(ranking, "EXACT_LIMIT", -1)
-    monkeypatch.setattr("search.vector_indexes.is_indexed", lambda space: True)
+    monkeypatch.setattr("search.vector_indexes.indexed_rows", lambda space: 3)
     trace = Trace()
     assert sorted(hit.photo_id for hit in search(parse("cat"), owner, trace=trace).hits) == photos
     assert trace.ranking.approximate
     assert list(trace.milliseconds) == [
         "filters", "text and picture to a vector", "estimate", "ranking", "reasons",
     ]  # fmt: skip
+
+
+def test_of_very_many_photos_with_a_word_the_newest_are_ranked(owner, no_embedder, monkeypatch):
+    monkeypatch.setattr(ranking, "SPOKEN", 3)
+    photos = [make_photo(title="cat" if number else "cat dog dog").pk for number in range(5)]
+    index_photos(photos)
+    assert found("cat", owner) == sorted(photos[2:], reverse=True)
+    assert found("dog", owner) == [photos[0]]

@@ -147,10 +147,10 @@ def test_the_number_of_queries_does_not_grow(library, owner, django_assert_num_q
     for name in ("zeba", "zebb"):
         library(name, root)
     suggestions("z", member)
-    with django_assert_num_queries(3):
+    with django_assert_num_queries(4):
         suggestions("ze", member)
     for name in ("zebc", "zebd", "zebe"):
         library(name, root)
     suggestions("z", member)
-    with django_assert_num_queries(3):
+    with django_assert_num_queries(4):
         assert len(suggestions("ze", member)) == 10

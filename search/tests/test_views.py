@@ -8,8 +8,8 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from library.models import PhotoFile, Root
-from library.tests.factories import add_tag, add_text, make_photo, make_root, make_user
+from library.models import Album, PhotoFile, Root
+from library.tests.factories import add_tag, add_text, make_file, make_photo, make_root, make_user
 from library.tests.pages import assert_sound
 from search.indexing import index_photos
 
@@ -145,6 +145,18 @@ def test_weaker_matches_are_a_link_away(client, member, embedder, photo_of):
     assert "Show clear matches only" in more
 
 
+def test_albums_are_found_as_the_page_of_albums_shows_them(client, member):
+    make_root()
+    closed = make_root()
+    closed.visible_to.add(make_user())
+    photo = make_photo("open.jpg")
+    make_file(photo, "trip/open.jpg", root=closed)
+    Album.objects.create(title="Our picnic").add([photo.pk])
+    Album.objects.create(title="Secret trip", source=Album.Source.TAKEOUT).add([photo.pk])
+    assert found_ids(page(client, "album:picnic")) == [photo.pk]
+    assert found_ids(page(client, "album:trip")) == []
+
+
 def test_later_pages_heed_rights_that_ended(client, member, no_embedder, short_pages):
     ids = [make_photo(title="cat").pk for _ in range(SHORT + 3)]
     index_photos(ids)
@@ -189,6 +201,7 @@ def test_the_page_has_nothing_inline(client, member, embedder, photo_of):
 
 def test_the_number_of_queries_does_not_grow(client, member, embedder, photo_of, monkeypatch):
     def queries(query):
+        page(client, query)  # what a text means, and the scale of the space, are remembered from here on
         with CaptureQueriesContext(connection) as context:
             page(client, query)
         return len(context)
@@ -197,9 +210,9 @@ def test_the_number_of_queries_does_not_grow(client, member, embedder, photo_of,
         index_photos([photo_of("cat", tags=["cat"], indexed=False).pk for _ in range(number)])
 
     fill(10)
-    queries("cat")  # what the text means is remembered from here on
     few = queries("cat"), queries("tag:cat")
     fill(35)
+    queries("cat")  # so is the sample of the scale, until photos are added
     assert (queries("cat"), queries("tag:cat")) == few
     monkeypatch.setattr("search.found.PAGE_SIZE", 40)
     # With a second page the order of the ranked ones is written down.

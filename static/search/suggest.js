@@ -24,19 +24,24 @@
   const options = () => [...form.querySelectorAll("#suggestions [role=option]")];
   const active = () => form.querySelector("#suggestions [aria-selected=true]");
 
-  const close = () => {
-    window.clearTimeout(timer);
-    if (request) request.abort();
+  const hide = () => {
     if (list()) list().remove();
     box.setAttribute("aria-expanded", "false");
     box.removeAttribute("aria-activedescendant");
     status.textContent = "";
   };
 
+  const close = () => {
+    window.clearTimeout(timer);
+    if (request) request.abort();
+    hide();
+  };
+
   const show = (html) => {
     const fresh = new DOMParser().parseFromString(html, "text/html").getElementById("suggestions");
     if (list()) list().remove();
-    if (!fresh || !fresh.children.length || document.activeElement !== box) return close();
+    // Nothing to say about this text; the next one may be on its way.
+    if (!fresh || !fresh.children.length || document.activeElement !== box) return hide();
     form.append(document.adoptNode(fresh));
     const count = options().length;
     box.setAttribute("aria-expanded", "true");

@@ -69,11 +69,9 @@ def names_at(latitude: float, longitude: float) -> PlaceNames:
         return "", "", ""
     distances = np.linalg.norm(cities.points[near] - point, axis=1) * _EARTH_KM
     inside = distances <= _CITY_KM
-    if inside.any():
-        shares = np.where(inside, distances / cities.reach[near], np.inf)
-        return cities.names[near[int(shares.argmin())]]
-    _, region, country = cities.names[near[int(distances.argmin())]]
-    return "", region, country
+    shares = np.where(inside, distances / cities.reach[near], np.inf) if inside.any() else distances
+    city, region, country = cities.names[int(near[int(shares.argmin())])]
+    return city if inside.any() else "", region, country
 
 
 def _folder() -> Path | None:

@@ -34,7 +34,12 @@ class Command(BaseCommand):
         ):
             last = rows[-1][0]
             counts["photos"] += len(rows)
-            counts["named"] += set_places(names={pk: names_at(north, east) for pk, north, east in rows})
+            names = {
+                pk: names_at(north, east)
+                for pk, north, east in rows
+                if north is not None and east is not None
+            }
+            counts["named"] += set_places(names=names)
             index_photos([pk for pk, _, _ in rows])
         if options["json"]:
             self.stdout.write(json.dumps(counts))
