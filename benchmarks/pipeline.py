@@ -189,19 +189,18 @@ def _with_threads(work: Callable[[Path], object], paths: Sequence[Path]) -> None
 
 
 def _bare(path: Path) -> None:
-    """Decode, scale twice, encode twice, with the libraries the lane has."""
-    from PIL import Image
-
-    preview = _by_libvips(path.read_bytes())
-    thumbnail = preview.resize(
-        (THUMBNAIL, THUMBNAIL * SIZE[1] // SIZE[0]), Image.Resampling.HAMMING, reducing_gap=2.0
-    )
-    preview.save(BytesIO(), "JPEG", quality=85)
-    thumbnail.save(BytesIO(), "JPEG", quality=80)
+    bare_files([path])
 
 
 def _bare_pillow(path: Path) -> None:
-    bare_files([path])
+    """The same with Pillow alone."""
+    from PIL import Image
+
+    preview = _by_pillow(path.read_bytes())
+    size = (THUMBNAIL, THUMBNAIL * SIZE[1] // SIZE[0])
+    thumbnail = preview.resize(size, Image.Resampling.HAMMING, reducing_gap=2.0)
+    preview.save(BytesIO(), "JPEG", quality=85)
+    thumbnail.save(BytesIO(), "JPEG", quality=80)
 
 
 # --- A large library ----------------------------------------------------------------------------------------
