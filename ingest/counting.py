@@ -18,6 +18,7 @@ from django.utils import timezone
 from ingest import step_counts
 from ingest.models import Pace, PhotoCount, ScanSession
 from library.models import Photo
+from search import changes
 
 _FOLD_LOCK = 0x4E1A_0002
 #: A worker adds up no more often; pages do it themselves before they read.
@@ -118,12 +119,15 @@ def fold() -> None:
 
 
 def fold_now_and_then(*, now: bool = False) -> None:
-    """For workers, after each batch: often enough that little is left to add up, here and in the ledger."""
+    """For workers, after each batch: often enough that little is left to add up, here, in the ledger and in
+    what search remembers of changes.
+    """
     global _folded_at
     if now or time.monotonic() - _folded_at >= FOLD_SECONDS:
         _folded_at = time.monotonic()
         fold()
         step_counts.fold()
+        changes.tidy()
 
 
 def forget_old_paces() -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from django.db.models import Max, QuerySet
 
+from library.access import hidden_roots
 from library.models import Photo
 from people.access import faces_for, figures_for, people_for
 from people.models import Face, PeopleEvent, Person, Suggestion
@@ -101,7 +102,7 @@ def single_items(user: User, faces: Iterable[Face]) -> list[Item]:
 
 def photo_faces(photo: Photo, user: User) -> list[PhotoFace]:
     """The faces of a photo from left to right, without what is no face; people this user may not know of are
-    nobody.
+    nobody. Why somebody is suggested is told as in ``people.review``: to those who may see all folders.
     """
     gone = (Face.Status.NOT_A_FACE, Face.Status.DELETED)
     found = faces_for(user).filter(photo=photo).exclude(status__in=gone).order_by("x", "pk")
@@ -112,7 +113,8 @@ def photo_faces(photo: Photo, user: User) -> list[PhotoFace]:
         suggestions.setdefault(one.face_id, one)
     wanted = {face.person_id for face in faces} | {one.person_id for one in suggestions.values()}
     people = people_for(user).in_bulk([pk for pk in wanted if pk])
-    return [_photo_face(face, suggestions.get(face.pk), people) for face in faces]
+    may_know_why = bool(suggestions) and not hidden_roots(user)
+    return [_photo_face(face, suggestions.get(face.pk), people, may_know_why=may_know_why) for face in faces]
 
 
 def names(user: User) -> list[str]:
@@ -160,14 +162,16 @@ def _item(
     )
 
 
-def _photo_face(face: Face, one: Suggestion | None, people: Mapping[int, Person]) -> PhotoFace:
+def _photo_face(
+    face: Face, one: Suggestion | None, people: Mapping[int, Person], *, may_know_why: bool
+) -> PhotoFace:
     suggested = people.get(one.person_id) if one else None
     return PhotoFace(
         face=face,
         person=people.get(face.person_id) if face.person_id else None,
         suggestion=suggested,
         probability=one.probability if one and suggested else None,
-        reasons=tuple(one.reasons) if one and suggested else (),
+        reasons=tuple(one.reasons) if one and suggested and may_know_why else (),
     )
 
 

@@ -30,9 +30,13 @@ def is_fragment(request: HttpRequest) -> bool:
 
 
 def back_to(request: HttpRequest, otherwise: str) -> str:
-    """Where a form wants to go afterwards: its ``next`` if that is an address of ours."""
+    """Where a form wants to go afterwards: its ``next`` if that is a path of ours.
+
+    Nothing but a path: ``redirect`` would take a bare word for the name of a page.
+    """
     wanted = request.POST.get("next") or request.GET.get("next") or ""
-    return wanted if url_has_allowed_host_and_scheme(wanted, allowed_hosts=None) else otherwise
+    ours = wanted.startswith("/") and url_has_allowed_host_and_scheme(wanted, allowed_hosts=None)
+    return wanted if ours else otherwise
 
 
 def offer_undo(

@@ -60,6 +60,31 @@ def no_nul(get_response: GetResponse) -> GetResponse:
     return middleware
 
 
+class NoNulInForms:
+    """Refuse a form that holds NUL, too: 400 instead of an error of the database.
+
+    Stands behind Django's check of the CSRF token, for which the form was read already. A view without that
+    check reads its form itself, and looks after it.
+    """
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        """Hand it on."""
+        return self.get_response(request)
+
+    def process_view(
+        self, request: HttpRequest, view: object, args: object, kwargs: object
+    ) -> HttpResponseBase | None:
+        """Look at what was posted."""
+        if request.method != "POST" or getattr(view, "csrf_exempt", False):
+            return None
+        if any("\0" in value for _, values in request.POST.lists() for value in values):
+            return HttpResponseBadRequest("A field holds a NUL character.", content_type="text/plain")
+        return None
+
+
 def htmx_login(get_response: GetResponse) -> GetResponse:
     """When a session has ended, send the whole page to the login instead of putting it into a fragment."""
 

@@ -27,7 +27,7 @@ COUNT_EVERY: Final = timedelta(minutes=10)
 COUNT_SHARE: Final = 60
 """Counting takes at most one part in so many of the time: a long count is followed by a long pause."""
 
-_COUNT_LOCK: Final = 0x4E1A_0003
+_COUNT_LOCK: Final = 0x4E1A_0004
 _NOTED_AT_MOST: Final = 300_000
 _NOTED_SECONDS: Final = 600
 

@@ -72,7 +72,7 @@ class _InMemory(MemoryFileUploadHandler):
 def search_by_picture(request: HttpRequest) -> HttpResponse:
     """Parameters: ``picture`` a file, ``q`` what is in the box. Leads to the search by this picture."""
     length = request.headers.get("Content-Length", "")
-    if not length.isdigit() or int(length) > pictures.MAX_BYTES + FORM_BYTES:
+    if not (length.isascii() and length.isdigit()) or int(length) > pictures.MAX_BYTES + FORM_BYTES:
         most = number_format(pictures.MAX_BYTES // 1_000_000)
         return _back(request, "", f"This file is too large to search by: at most {most} MB are taken.")
     request.upload_handlers = [_InMemory(request)]

@@ -19,6 +19,7 @@ from ingest.tests.pictures import Album
 from ingest.verify import verify
 from library.models import Photo, Root
 from library.tests.factories import make_root
+from search import library_words
 
 pytestmark = pytest.mark.django_db
 
@@ -221,3 +222,21 @@ def test_several_who_write_and_fold_at_once_lose_nothing() -> None:
     assert counting.by_state() == {"pending": 32, "completed": 28}
     assert counted(top) == {"pending": 24, "completed": 21}
     assert disagreements() == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_ledger_is_added_up_while_words_are_counted() -> None:
+    StepRun.objects.create(photo=Photo.objects.create(), step="ocr", status="done", milliseconds=10)
+
+    def fold() -> None:
+        try:
+            step_counts.fold()
+        finally:
+            connections.close_all()
+
+    with transaction.atomic():
+        assert library_words.count()
+        thread = threading.Thread(target=fold)
+        thread.start()
+        thread.join()
+    assert step_counts.by_step() == {"ocr": {"done": (1, 10)}}

@@ -171,8 +171,17 @@ def test_a_title_that_is_none_is_refused(member_client: Client, title: str) -> N
     assert not Album.objects.exists()
 
 
-def test_a_form_leads_nowhere_else(member_client: Client) -> None:
-    response = member_client.post("/albums/add", {"photo": "1", "next": "https://evil.example/"})
+def test_a_title_that_cannot_be_stored_is_refused(member_client: Client) -> None:
+    for name, values in (("new_album", {"title": "a\0b"}), ("add_to_album", {"photo": "1", "album": "\0"})):
+        response = member_client.post(reverse(f"library:{name}"), values)
+        assert response.status_code == 400
+        assert "NUL" in response.content.decode()
+    assert not Album.objects.exists()
+
+
+@pytest.mark.parametrize("where", ["https://evil.example/", "//evil.example", "/\\evil.example", "nowhere"])
+def test_a_form_leads_nowhere_else(member_client: Client, where: str) -> None:
+    response = member_client.post("/albums/add", {"photo": "1", "next": where})
     assert response.url == "/albums"
 
 

@@ -30,7 +30,7 @@ def test_a_heart_is_given_and_taken_back_without_javascript(
         )
 
 
-@pytest.mark.parametrize("referer", ["", "https://elsewhere.example/", "javascript:alert(1)"])
+@pytest.mark.parametrize("referer", ["", "https://elsewhere.example/", "javascript:alert(1)", "nowhere"])
 def test_the_way_back_leads_nowhere_else(member_client: Client, referer: str) -> None:
     photo = make_photo()
     response = member_client.post(f"/photo/{photo.pk}/favourite", {"on": "1"}, headers={"Referer": referer})

@@ -26,6 +26,7 @@ def favourite(request: HttpRequest, pk: int) -> HttpResponse:
     if is_fragment(request):
         return render(request, "library/_heart.html", {"photo": photo, "on": on})
     page = request.headers.get("Referer", "")
-    if not url_has_allowed_host_and_scheme(page, {request.get_host()}, require_https=request.is_secure()):
+    ours = url_has_allowed_host_and_scheme(page, {request.get_host()}, require_https=request.is_secure())
+    if "/" not in page or not ours:
         page = reverse("library:photo", args=[pk])
     return redirect(f"{page.partition('#')[0]}#photo-{pk}")

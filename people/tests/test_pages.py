@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
@@ -15,6 +15,7 @@ from PIL import Image
 from library.models import Root
 from library.tests.factories import make_photo, make_renditions, make_root, make_user
 from library.tests.pages import assert_sound
+from people.actions.answers import confirm
 from people.models import Calibration, Face, FaceLabel, PeopleEvent, Person, Suggestion
 from people.tests.factories import add_face, make_person, say
 
@@ -219,6 +220,7 @@ def test_the_person_page_tells_years_companions_and_suggestions(owner_client: Cl
     assert 'id="year-2019"' in html
     assert f"card-{asked.pk}" in html
     assert "Most often with" in html
+    assert "/search/export?q=person%3A%22Anna%22&amp;format=zip" in html
 
 
 def test_merging_tells_what_stands_against_it_and_is_undone(owner_client: Client) -> None:
@@ -341,3 +343,47 @@ def test_more_rows_need_no_more_queries(owner_client: Client, address: str) -> N
     few = count()
     add(40)
     assert count() == few
+
+
+def test_why_somebody_is_suggested_is_not_told_of_closed_folders(
+    member_client: Client, owner_client: Client, closed_root: Root
+) -> None:
+    anna, photo = make_person("Anna"), make_photo(root=make_root())
+    say(add_face(make_photo(root=photo.files.get().root)), anna)
+    suggest(add_face(photo), anna)
+    address = f"/photo/{photo.pk}"
+    assert "2 photos one minute apart" in owner_client.get(address).content.decode()
+    html = member_client.get(address).content.decode()
+    assert "Anna?" in html
+    assert "one minute apart" not in html
+
+
+def test_how_many_faces_an_answer_settled_is_not_told_of_closed_folders(
+    member: Any, member_client: Client, closed_root: Root
+) -> None:
+    anna, face = make_person("Anna"), add_face(make_photo(root=make_root()))
+    event = confirm(face_ids=[face.pk], person=anna, by=member)
+    PeopleEvent.objects.filter(pk=event.pk).update(settled=7)
+    address = f"/people/events/{event.pk}/settled"
+    response = member_client.post(address, headers=HTMX)
+    assert "7" not in response.content.decode()
+    assert "settled" in response.headers["HX-Trigger"]
+    closed_root.visible_to.add(member)
+    assert "+7 faces" in member_client.post(address, headers=HTMX).content.decode()
+
+
+def test_a_refusal_tells_no_date_of_a_photo_in_a_closed_folder(
+    member_client: Client, owner: Any, owner_client: Client, closed_root: Root
+) -> None:
+    anna = make_person("Anna")
+    say(add_face(make_photo(root=make_root())), anna)
+    hidden = make_photo("1999/a.jpg", root=closed_root, taken_local=datetime(1999, 3, 4, 12, tzinfo=UTC))
+    confirm(face_ids=[add_face(hidden).pk], person=anna, by=owner)
+    values = {"name": "Anna", "birth_date": "2001-05-06", "notes": ""}
+    address = f"/people/{anna.pk}/edit"
+    assert "1999-03-04" in owner_client.post(address, values).content.decode()
+    response = member_client.post(address, values)
+    assert response.status_code == 422
+    html = response.content.decode()
+    assert "Ask an owner" in html
+    assert "1999" not in html

@@ -28,7 +28,7 @@ from people.merging import merge_conflicts
 from people.models import Face, PeopleEvent, Person
 from people.parts import ORDERS, parts_of
 from people.refusals import MergeRefused, PeopleRefused
-from people.views.common import by_whom, number
+from people.views.common import by_whom, number, why_not
 from people.views.people import person_context
 from photos_project.http import is_fragment
 from vision.results import Box
@@ -47,7 +47,7 @@ def edit(request: HttpRequest, pk: int) -> HttpResponse:
     try:
         persons.edit(person=person, by=by_whom(request), **form.cleaned_data)
     except PeopleRefused as refused:
-        form.add_error(None, str(refused))
+        form.add_error(None, why_not(refused, request))
         return render(request, "people/person.html", person_context(request, person, form), status=422)
     messages.success(request, "Saved. It can be undone under “What was changed”.")
     return redirect("people:person", person.pk)
@@ -66,7 +66,7 @@ def merge(request: HttpRequest, pk: int) -> HttpResponse:
         try:
             merge_people(into=into, others=[gone], by=by_whom(request), overrule=True)
         except PeopleRefused as refused:
-            context["problem"] = str(refused)
+            context["problem"] = why_not(refused, request)
         else:
             messages.success(
                 request, f"{gone.name} is {into.name} now. It can be undone under “What was changed”."
@@ -209,7 +209,7 @@ def _do(request: HttpRequest, act: Any, said: str) -> None:
     try:
         act()
     except PeopleRefused as refused:
-        messages.error(request, str(refused))
+        messages.error(request, why_not(refused, request))
     else:
         messages.success(request, said)
 

@@ -15,7 +15,7 @@ from django.views.decorators.http import require_POST, require_safe
 from django.views.decorators.vary import vary_on_headers
 from django_htmx.http import trigger_client_event
 
-from library.access import photo_or_404
+from library.access import hidden_roots, photo_or_404
 from people import inbox
 from people.access import events_for
 from people.actions.settle import settle
@@ -69,10 +69,14 @@ def answer(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 def settled(request: HttpRequest, pk: int) -> HttpResponse:
-    """What one answer taught about other faces; worked out when it is asked for the first time."""
+    """What one answer taught about other faces; worked out when it is asked for the first time.
+
+    How many they are is told to those who may see all folders: it counts the faces of all.
+    """
     event = events_for(request.user).filter(pk=pk).first()
     number = settle(event) if event is not None else 0
-    response = render(request, "people/_settled.html", {"number": number})
+    told = 0 if number and hidden_roots(request.user) else number
+    response = render(request, "people/_settled.html", {"number": told})
     # What is asked on the page may have its answer by now.
     return trigger_client_event(response, "settled") if number else response
 

@@ -79,11 +79,14 @@ GROUP BY 2
 UNION ALL
 SELECT 'folder', min(split_part(rest, '/', 1)), count(DISTINCT photo_id)
 FROM (
-    SELECT f.photo_id, substr(f.display_path, length(asked.folder) + 1) AS rest
-    FROM library_photofile AS f, asked
+    SELECT f.photo_id, substr(f.display_path, (SELECT length(folder) + 1 FROM asked)) AS rest
+    FROM library_photofile AS f
     WHERE f.missing_since IS NULL
-      AND f.root_id <> ALL (asked.hidden_roots)
-      AND lower(left(f.display_path, length(asked.folder))) = lower(asked.folder)
+      AND f.root_id <> ALL ((SELECT hidden_roots FROM asked)::bigint[])
+      AND (
+          (SELECT folder = '' FROM asked)
+          OR lower(left(f.display_path, (SELECT length(folder) FROM asked))) = (SELECT lower(folder) FROM asked)
+      )
       AND f.photo_id IN (SELECT id FROM base)
 ) AS below
 WHERE 'folder' = ANY ((SELECT wanted FROM asked)::text[]) AND strpos(rest, '/') > 0
