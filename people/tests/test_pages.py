@@ -311,6 +311,12 @@ def test_how_sure_names_are_is_for_owners(owner_client: Client, member_client: C
     assert member_client.get("/people/accuracy").status_code == 403
 
 
+def test_names_that_nobody_can_have_find_nobody(owner_client: Client) -> None:
+    anna = make_person("Anna")
+    assert "Anna" not in owner_client.get("/people/?q=b%00").content.decode()
+    assert owner_client.get(f"/people/{anna.pk}/merge?name=b%00").status_code == 422
+
+
 def test_members_do_not_undo_what_others_did(owner_client: Client, member_client: Client) -> None:
     anna, face = make_person("Anna"), add_face(make_photo())
     answer(owner_client, "confirm", face, person=anna.pk)

@@ -58,7 +58,7 @@ class Year:
 @require_safe
 def people(request: HttpRequest) -> HttpResponse:
     """Everybody this user may know of, the most frequent first; ``q`` is a part of the name."""
-    q, hidden = request.GET.get("q", "").strip()[:200], "hidden" in request.GET
+    q, hidden = request.GET.get("q", "").replace("\0", "").strip()[:200], "hidden" in request.GET
     found = people_for(request.user).filter(hidden=hidden)
     if q:
         found = found.filter(name__icontains=q)
