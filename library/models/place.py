@@ -18,7 +18,8 @@ class PlaceQuerySet(models.QuerySet["Place"]):
         wanted = {each for each in names if any(each)}
         found = self._named(wanted)
         missing = [
-            Place(city=city, region=region, country=country) for city, region, country in wanted - set(found)
+            Place(city=city, region=region, country=country)
+            for city, region, country in sorted(wanted - set(found))
         ]
         if missing:
             self.bulk_create(missing, ignore_conflicts=True)
