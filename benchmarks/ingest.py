@@ -2,7 +2,7 @@
 
     .venv/bin/python benchmarks/ingest.py [--photos 48] [--folder FOLDER] [--json]
 
-Files lane: photos a CPU-second against decoding, resizing and encoding the same files with Pillow alone.
+Files lane: photos a CPU-second against decoding, scaling and encoding the same files with the same libraries.
 Models lane: the same against calling the engines alone on the same previews (decoding them counted in).
 CPU-seconds are those of this process: PostgreSQL's own are told apart. Without a folder it makes 12-megapixel
 JPEGs; everything it writes goes to a temporary folder. Engines whose weights are missing are left out.
@@ -54,17 +54,21 @@ def make_photos(folder: Path, count: int) -> None:
 
 
 def bare_files(paths: Sequence[Path]) -> None:
-    """Decode, resize twice, encode twice: what cannot be saved."""
+    """Decode, scale twice, encode twice, with the libraries the lane has: what cannot be saved."""
     from PIL import Image
 
+    from vision.imaging.jpeg import shrink_jpeg
+    from vision.imaging.modes import fit
+
     for path in paths:
-        with Image.open(path) as image:
-            edge = PREVIEW / max(image.size)
-            target = (round(image.width * edge), round(image.height * edge)) if edge < 1 else image.size
-            image.draft("RGB", target)
-            preview = image.convert("RGB").resize(target, Image.Resampling.HAMMING, reducing_gap=2.0)
-        thumbnail = preview.copy()
-        thumbnail.thumbnail((THUMBNAIL, THUMBNAIL), Image.Resampling.HAMMING)
+        data = path.read_bytes()
+        with Image.open(BytesIO(data)) as image:
+            target = fit(*image.size, PREVIEW)
+            preview = shrink_jpeg(data, image, target)
+            if preview is None:
+                preview = image.convert("RGB").resize(target, Image.Resampling.HAMMING, reducing_gap=2.0)
+        size = fit(*preview.size, THUMBNAIL)
+        thumbnail = preview.resize(size, Image.Resampling.HAMMING, reducing_gap=2.0)
         preview.save(BytesIO(), "JPEG", quality=85)
         thumbnail.save(BytesIO(), "JPEG", quality=80)
 

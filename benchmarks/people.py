@@ -4,12 +4,13 @@
     .venv/bin/python benchmarks/people.py --people 40 --faces 4000 a smaller one
     .venv/bin/python benchmarks/people.py --folder FACES           a folder a person, its name is the person's
     .venv/bin/python benchmarks/people.py --pairs PAIRS.csv        lines of picture, picture, 1 or 0
-    ... [--answers N] [--random] [--json]
+    ... [--parts groups naming speed answers random] [--answers N] [--json]
 
-The first three fill a temporary library and go through the same doors as the product: groups of unknown
-faces, three confirmations a person, naming at the default thresholds, one face at a time, and a simulated
-relative who answers the questions of the face inbox until 95 % of the faces are right (``--random``: also one
-who is asked about faces in random order). Taking one wrong face out of a group counts as an answer.
+The first three fill a temporary library and go through the same doors as the product. Parts: ``groups`` of
+unknown faces; ``naming`` at the default thresholds after three confirmations a person; ``speed`` of one new
+face and of the inbox; ``answers``, a simulated relative who answers the questions of the inbox until 95 %
+of the faces are right; ``random``, the same for faces in random order. Taking a wrong face out of a group
+is an answer.
 """
 
 from __future__ import annotations
@@ -216,38 +217,43 @@ def _pairs(counts: np.ndarray) -> float:
     return float((counts.astype(float) * (counts - 1) / 2).sum())
 
 
-def naming(library: Library, how: str) -> dict[str, Any]:
-    """Three confirmations a person, then everything is named that is clear."""
+def confirm_some(library: Library, how: str) -> set[int]:
+    """Three confirmations a person, and the prototypes that follow. Returns the faces."""
     from people.actions.answers import confirm
     from people.actions.prototypes import choose_prototypes
-    from people.actions.recognise import recognise
-    from people.models import Suggestion
 
     random = np.random.default_rng(3)
     confirmed: set[int] = set()
     here = np.flatnonzero(library.faces)
     for number in range(int(library.world.person.max()) + 1):
         rows = here[library.world.person[here] == number]
-        chosen = _chosen(library.world, rows, how, random)
-        if len(chosen):
-            faces = [int(library.faces[row]) for row in chosen]
+        faces = [int(library.faces[row]) for row in _chosen(library.world, rows, how, random)]
+        if faces:
             confirm(face_ids=faces, person=library.person(number), by=library.owner, leave_out=True)
             confirmed |= set(faces)
-    started = time.perf_counter()
     choose_prototypes(person_ids=[person.pk for person in library.people.values()])
-    chosen_at = time.perf_counter()
+    return confirmed
+
+
+def naming(library: Library, how: str) -> dict[str, Any]:
+    """Everything is named that is clear after three confirmations a person."""
+    from people.actions.recognise import recognise
+    from people.models import Suggestion
+
+    confirmed = confirm_some(library, how)
+    started = time.perf_counter()
     recognise(photo_ids=library.photos)
-    result = {"confirmations": len(confirmed), **_named(library, confirmed)}
-    result["suggested"] = Suggestion.objects.filter(rank=1).count()
-    right = sum(
-        library.people[library.truth_of(face)].pk == person
-        for face, person in Suggestion.objects.filter(rank=1).values_list("face", "person")
-        if library.truth_of(face) in library.people
-    )
-    result["suggestions_right"] = round(right / max(result["suggested"], 1), 4)
-    result["prototypes_seconds"] = round(chosen_at - started, 1)
-    result["recognise_all_seconds"] = round(time.perf_counter() - chosen_at, 1)
-    return result
+    seconds = time.perf_counter() - started
+    first = list(Suggestion.objects.filter(rank=1).values_list("face", "person"))
+    keys = {number: person.pk for number, person in library.people.items()}
+    right = sum(keys.get(library.truth_of(face)) == person for face, person in first)
+    return {
+        "confirmations": len(confirmed),
+        **_named(library, confirmed),
+        "suggested": len(first),
+        "suggestions_right": round(right / max(len(first), 1), 4),
+        "seconds": round(seconds, 1),
+    }
 
 
 def _chosen(world: World, rows: np.ndarray, how: str, random: np.random.Generator) -> list[int]:
@@ -420,8 +426,6 @@ def asked_at_random(library: Library, random: np.random.Generator) -> list[tuple
 
 
 def run(world: World, engine: str, options: argparse.Namespace) -> dict[str, Any]:
-    from people.actions.cluster import cluster_all
-
     started = time.perf_counter()
     library = Library(world, engine)
     likeness = alike(world)
@@ -436,28 +440,59 @@ def run(world: World, engine: str, options: argparse.Namespace) -> dict[str, Any
         "fill_seconds": round(time.perf_counter() - started, 1),
         "likeness": likeness,
     }
+    for part in options.parts:
+        library.forget_everything()
+        PARTS[part](library, result, options, rows[:new])
+    return result
+
+
+def part_groups(library: Library, result: dict[str, Any], *_: Any) -> None:
     result["groups"] = clusters(library)
     tell("groups", result)
-    for how in options.confirm:
+
+
+def part_naming(library: Library, result: dict[str, Any], *_: Any) -> None:
+    for how in ("spread", "random"):
         library.forget_everything()
         result[f"three_{how}"] = naming(library, how)
         tell(f"three_{how}", result)
-    cluster_all(space=library.space)
-    result["one_face"] = one_by_one(library, rows[:new])
+
+
+def part_speed(library: Library, result: dict[str, Any], options: Any, rows: np.ndarray) -> None:
+    """With three confirmations a person and everybody else in groups."""
+    from people.actions.cluster import cluster_all
+
+    confirm_some(library, "spread")
+    result["one_face"] = one_by_one(library, rows)
     tell("one_face", result)
+    cluster_all(space=library.space)
     result["inbox"] = inbox(library)
     tell("inbox", result)
-    if options.answers:
-        library.forget_everything()
-        cluster_all(space=library.space)
-        result["answers"] = Relative(library, options.answers).run(lambda: asked_by_inbox(library))
-        tell("answers", result)
-    if options.random:
-        library.forget_everything()
-        random = np.random.default_rng(7)
-        result["answers_at_random"] = Relative(library, 10**9).run(lambda: asked_at_random(library, random))
-        tell("answers_at_random", result)
-    return result
+
+
+def part_answers(library: Library, result: dict[str, Any], options: argparse.Namespace, *_: Any) -> None:
+    from people.actions.cluster import cluster_all
+
+    cluster_all(space=library.space)
+    result["answers"] = Relative(library, options.answers).run(lambda: asked_by_inbox(library))
+    tell("answers", result)
+
+
+def part_random(library: Library, result: dict[str, Any], options: argparse.Namespace, *_: Any) -> None:
+    random = np.random.default_rng(7)
+    result["answers_at_random"] = Relative(library, options.answers).run(
+        lambda: asked_at_random(library, random)
+    )
+    tell("answers_at_random", result)
+
+
+PARTS = {
+    "groups": part_groups,
+    "naming": part_naming,
+    "speed": part_speed,
+    "answers": part_answers,
+    "random": part_random,
+}
 
 
 def alike(world: World, pairs: int = 2_000_000) -> dict[str, float]:
@@ -510,17 +545,8 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--folder", type=Path)
     parser.add_argument("--pairs", type=Path)
-    parser.add_argument(
-        "--answers", type=int, default=5000, help="answers the relative gives at most; 0: none"
-    )
-    parser.add_argument(
-        "--confirm",
-        nargs="*",
-        choices=("spread", "random"),
-        default=["spread", "random"],
-        help="which three faces are confirmed: a good one of each third of the years, or any",
-    )
-    parser.add_argument("--random", action="store_true", help="also ask in random order")
+    parser.add_argument("--answers", type=int, default=10_000, help="answers a relative gives at most")
+    parser.add_argument("--parts", nargs="*", choices=PARTS, default=["groups", "naming", "speed", "answers"])
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     with installation():

@@ -66,18 +66,18 @@ def made_up_words(count: int) -> list[str]:
 
 FILL = """
 CREATE TEMPORARY TABLE word AS SELECT * FROM unnest(%(words)s::text[]) WITH ORDINALITY AS w (word, number);
-INSERT INTO library_photo (
-    sha256, format, state, priority, width, height, taken_local, taken_source, taken_offset_source,
-    camera_make, camera_model, lens, title, description, keywords, exif, is_screenshot, burst, companions,
-    colours, leased_by, lost_leases, error_message, renditions_at, created_at, updated_at, place_id)
-SELECT lpad(n::text, 64, '0'), 'JPEG', 'completed', 20, 4, 3, now() - n * interval '1 minute', '', '',
-    'Maker', 'Model ' || n %% 40, '', '', '', '[]', '{}', false, '', '[]',
-    '[]', '', 0, '', now(), now(), now(), 1 + n %% %(places)s
-FROM generate_series(1, %(photos)s) AS n;
-INSERT INTO library_photofile (
-    root_id, photo_id, relative_path, display_path, size, mtime_ns, sidecar_ns, seen_at)
-SELECT CASE WHEN id %% 3 = 0 THEN %(closed)s ELSE %(open)s END, id, int8send(id), id::text, 1, 1, 0, now()
-FROM library_photo;
+INSERT INTO library_photo
+SELECT (jsonb_populate_record(example, jsonb_build_object(
+    'id', n, 'sha256', lpad(n::text, 64, '0'), 'camera_make', 'Maker', 'camera_model', 'Model ' || n %% 40,
+    'taken_local', now() - n * interval '1 minute', 'place_id', 1 + n %% %(places)s))).*
+FROM library_photo AS example, generate_series(1, %(photos)s) AS n WHERE example.id = 0;
+INSERT INTO library_photofile
+SELECT (jsonb_populate_record(example, jsonb_build_object(
+    'id', n, 'photo_id', n, 'display_path', n::text, 'relative_path', int8send(n),
+    'root_id', CASE WHEN n %% 3 = 0 THEN %(closed)s ELSE %(open)s END))).*
+FROM library_photofile AS example, generate_series(1, %(photos)s) AS n WHERE example.id = 0;
+DELETE FROM library_photofile WHERE id = 0;
+DELETE FROM library_photo WHERE id = 0;
 INSERT INTO library_detectedobject (photo_id, tag_id, confidence)
 SELECT DISTINCT photo.id, 1 + (random() ^ 3 * (%(tags)s - 1))::int, 0.9
 FROM library_photo AS photo, generate_series(1, 5);
@@ -100,8 +100,9 @@ def fill(photos: int, words: list[str]) -> tuple[Any, Any]:
     """The library; the owner and the member who may not see a third of it."""
     from django.contrib.auth.models import User
     from django.db import connection
+    from django.utils import timezone
 
-    from library.models import Album, Place, Root, Tag
+    from library.models import Album, Photo, PhotoFile, Place, Root, Tag
     from people.models import Person
 
     owner = User.objects.get(is_superuser=True)
@@ -114,6 +115,11 @@ def fill(photos: int, words: list[str]) -> tuple[Any, Any]:
     Album.objects.create(pk=1, title="first")
     Person.objects.bulk_create(Person(pk=n + 1, name=f"{words[-2 * n - 1]} {words[n]}") for n in range(300))
     Place.objects.bulk_create(Place(pk=n + 1, city=words[-3 * n - 1]) for n in range(500))
+    now = timezone.now()
+    Photo.objects.create(pk=0, state="completed", width=4, height=3, renditions_at=now, taken_local=now)
+    PhotoFile.objects.create(
+        pk=0, photo_id=0, root=opened, relative_path=b"", size=1, mtime_ns=1, seen_at=now
+    )
     parameters = {
         "words": words, "count": len(words), "photos": photos, "closed": closed.pk, "open": opened.pk,
         "tags": 4000, "albums": 599, "people": 300, "places": 500,

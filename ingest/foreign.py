@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from ingest.steps.preprocessing import Preprocessed, ReadFile
 from library.actions.places import set_places
@@ -11,9 +11,11 @@ from library.models import Album, Photo, PhotoFile, VideoPart
 from people.actions.names import import_names
 
 
-def enter_people(results: Mapping[int, Preprocessed], done: Sequence[int]) -> None:
-    """The names of the photos that were read."""
-    import_names(named={pk: results[pk].people for pk in done})
+def enter_people(results: Mapping[int, Preprocessed], done: Sequence[int], fresh: Collection[int]) -> None:
+    """The names of the photos that were read; of ``fresh`` photos none are known yet."""
+    named = {pk: results[pk].people for pk in done if results[pk].people or pk not in fresh}
+    if named:
+        import_names(named=named)
 
 
 def enter_places(results: Mapping[int, Preprocessed], done: Sequence[int]) -> None:
@@ -32,12 +34,16 @@ def enter_albums(found: Sequence[tuple[int, ReadFile]]) -> None:
         imported.add(photo_ids)
 
 
-def enter_videos(results: Mapping[int, Preprocessed], reads: Sequence[tuple[int, ReadFile]]) -> None:
+def enter_videos(
+    results: Mapping[int, Preprocessed], reads: Sequence[tuple[int, ReadFile]], fresh: Collection[int]
+) -> None:
     """The moving parts of the photos that were read; those that have none any more lose it."""
-    VideoPart.objects.filter(photo__in=[photo_id for photo_id, _ in reads]).delete()
-    files = PhotoFile.objects.in_bulk([read.file_id for _, read in reads if read.file_id])
+    if before := [photo_id for photo_id, _ in reads if photo_id not in fresh]:
+        VideoPart.objects.filter(photo__in=before).delete()
+    moving = [(pk, read) for pk, read in reads if results[pk].video or results[pk].live_video]
+    files = PhotoFile.objects.in_bulk([read.file_id for _, read in moving if read.file_id])
     parts = []
-    for photo_id, read in reads:
+    for photo_id, read in moving:
         result, file = results[photo_id], files.get(read.file_id or 0)
         if result.video:
             part = VideoPart(

@@ -39,8 +39,11 @@ logger = get_logger(__name__)
 class Entry:
     """One batch of read files being entered. ``held`` are its photos, locked; the books are locked too."""
 
-    def __init__(self, held: dict[int, Photo]) -> None:
+    def __init__(self, held: dict[int, Photo], reads: Iterable[ReadFile]) -> None:
         self._held = held
+        self._reads = list(reads)
+        hashes = [found.sha256 for found in self._reads if found.sha256]
+        self._owners = dict(Photo.objects.filter(sha256__in=hashes).values_list("sha256", "pk"))
         self._files: dict[int, set[int]] = {pk: set() for pk in held}
         for photo_id, file_id in (
             PhotoFile.objects.present().filter(photo__in=held).values_list("photo", "pk")
@@ -52,22 +55,16 @@ class Entry:
         #: Photos whose bytes are known, and of whose places one says more than was read.
         self._to_hear: set[int] = set()
 
-    def in_order(self, reads: Iterable[ReadFile]) -> list[ReadFile]:
+    def in_order(self) -> list[ReadFile]:
         """Files that still hold what they held come first, then known contents, then new ones."""
-        reads = list(reads)
-        known = set(
-            Photo.objects.filter(sha256__in=[found.sha256 for found in reads if found.sha256]).values_list(
-                "sha256", flat=True
-            )
-        )
 
         def newness(found: ReadFile) -> int:
             photo = self._held.get(found.source.photo_id)
             if photo and photo.sha256 == found.sha256:
                 return 0
-            return 1 if found.sha256 in known else 2
+            return 1 if found.sha256 in self._owners else 2
 
-        return sorted(reads, key=newness)
+        return sorted(self._reads, key=newness)
 
     def photo_of(self, found: ReadFile) -> Photo | None:
         """The photo that was read, if the reading still counts: neither it nor its file changed meanwhile."""
@@ -86,11 +83,16 @@ class Entry:
         if self._files[photo.pk] - {place.file_id for place in found.source.places}:
             self._to_hear.add(photo.pk)
 
-    def other_owner(self, photo: Photo, found: ReadFile) -> Photo | None:
+    def other_owner(self, photo: Photo, found: ReadFile) -> int | None:
         """The other photo that has this content, if there is one."""
-        if found.sha256 is None:
-            return None
-        return Photo.objects.filter(sha256=found.sha256).exclude(pk=photo.pk).first()
+        owner = self._owners.get(found.sha256) if found.sha256 else None
+        return None if owner == photo.pk else owner
+
+    def note_content(self, photo: Photo, sha256: str) -> None:
+        """This content is the photo's now, and its former one is nobody's."""
+        if photo.sha256 and self._owners.get(photo.sha256) == photo.pk:
+            del self._owners[photo.sha256]
+        self._owners[sha256] = photo.pk
 
     def hand_over(self, photo: Photo, found: ReadFile, owner: Photo) -> None:
         """These bytes are the owner's: so is the file."""
@@ -122,7 +124,8 @@ class Entry:
 
     def hear_again(self) -> None:
         """Have photos read once more for what their places say. To be called when the books are written."""
-        hear_again(self._to_hear)
+        if self._to_hear:
+            hear_again(self._to_hear)
 
     def _split_unread(self, owner: Photo) -> None:
         """The owner waits to be read again: its files may hold anything, so each gets its own photo."""
@@ -168,13 +171,11 @@ def record_versions(reads: Iterable[ReadFile]) -> None:
     A file may be replaced between scan and reading, and be put back before the next scan. That one would find
     what the first one found, and the other bytes would stay in the library.
     """
-    originals = {found.file_id: found.original for found in reads if found.original}
     changed = []
-    for file in PhotoFile.objects.filter(pk__in=[pk for pk in originals if pk is not None]):
-        original = originals[file.pk]
-        if (file.size, file.mtime_ns) != (original.size, original.mtime_ns):
-            file.size, file.mtime_ns = original.size, original.mtime_ns
-            changed.append(file)
+    for found in reads:
+        place, original = found.place, found.original
+        if place and original and (place.size, place.mtime_ns) != (original.size, original.mtime_ns):
+            changed.append(PhotoFile(pk=place.file_id, size=original.size, mtime_ns=original.mtime_ns))
     PhotoFile.objects.bulk_update(changed, ["size", "mtime_ns"])
 
 

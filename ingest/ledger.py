@@ -128,8 +128,9 @@ def move(
     next_states: Mapping[int, Photo.State],
     *,
     outcome: StepOutcome | None = None,
+    release: bool = False,
 ) -> None:
-    """Move locked photos to their next states, renew their leases, forget earlier lost ones.
+    """Move locked photos to their next states, renew (or end) their leases, forget earlier lost ones.
 
     ``outcome``: the step after which they move.
     """
@@ -139,12 +140,15 @@ def move(
         states.check(photo.state, after)
         by_state.setdefault(Photo.State(after), []).append(photo.pk)
         tell(photo.pk, photo.state, after, outcome)
-    until = timezone.now() + timedelta(seconds=settings.LEASE_SECONDS)
+    now = timezone.now()
+    lease: dict[str, Any] = {"lease_until": now + timedelta(seconds=settings.LEASE_SECONDS)}
+    if release:
+        lease = {"lease_until": None, "leased_by": ""}
     for state, ids in by_state.items():
         # What is finished waits for no session: if it is opened again, it is not for that one.
         finished = {"scan": 0} if state in states.FINAL else {}
         Photo.objects.filter(pk__in=ids).update(
-            state=state, lease_until=until, lost_leases=0, updated_at=timezone.now(), **finished
+            state=state, lost_leases=0, updated_at=now, **lease, **finished
         )
 
 

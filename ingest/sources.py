@@ -26,7 +26,7 @@ _NO_TIME_NS = 86_400 * 10**9
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A file of a photo: its row, its absolute path, its time of change as it is recorded.
+    """A file of a photo: its row, its absolute path, its time of change and size as they are recorded.
 
     ``closed``: its root is for some people only.
     """
@@ -34,6 +34,7 @@ class Place:
     file_id: int
     path: bytes
     mtime_ns: int
+    size: int
     closed: bool = False
 
     @property
@@ -66,7 +67,7 @@ def sources(photo_ids: Iterable[int]) -> list[Source]:
     places: dict[int, list[Place]] = {pk: [] for pk in photo_ids}
     closed = set(RootViewer.objects.values_list("root", flat=True))
     for file in PhotoFile.objects.present().filter(photo__in=places).select_related("root"):
-        found = Place(file.pk, original_path(file), file.mtime_ns, file.root_id in closed)
+        found = Place(file.pk, original_path(file), file.mtime_ns, file.size, file.root_id in closed)
         places[file.photo_id].append(found)
     return [Source(pk, sorted(found, key=lambda place: place.seniority)) for pk, found in places.items()]
 

@@ -26,7 +26,7 @@ Source = Face.Source
 #: Who outweighs whom.
 STRENGTH: Final = {Source.MODEL_GUESS: 0, Source.IMPORTED: 1, Source.HUMAN_CONFIRMED: 2}
 #: The day a photo was taken: the clock on the wall is stored as if it were UTC.
-_TAKEN: Final = TruncDate("photo__taken_local", tzinfo=UTC)
+TAKEN: Final = TruncDate("photo__taken_local", tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ def named_faces(which: Q) -> list[NamedFace]:
     rows = (
         Face.objects.filter(which, person__isnull=False)
         .order_by("pk")
-        .values_list("pk", "photo_id", "person_id", "person_source", _TAKEN, "person__birth_date")
+        .values_list("pk", "photo_id", "person_id", "person_source", TAKEN, "person__birth_date")
     )
     return [NamedFace(*row) for row in rows]
 
@@ -64,7 +64,7 @@ def named_faces(which: Q) -> list[NamedFace]:
 def taken_dates(face_ids: Collection[int]) -> dict[int, date]:
     """When the photos of these faces were taken, where that is known."""
     dated = Face.objects.filter(pk__in=face_ids, photo__taken_local__isnull=False)
-    return dict(dated.order_by("pk").values_list("pk", _TAKEN))
+    return dict(dated.order_by("pk").values_list("pk", TAKEN))
 
 
 def before_birth(face_ids: Collection[int], person: Person) -> dict[int, BeforeBirth]:

@@ -10,8 +10,8 @@ from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from search import hybrid, report
+from search.found import Asked
 from search.results import MODES, SORTS
-from search.vocabulary import read
 
 T = TypeVar("T", bound=str)
 
@@ -25,7 +25,8 @@ class BadParameter(ValueError):
 
 @require_safe
 def search(request: HttpRequest) -> JsonResponse:
-    """Parameters: ``q``; ``mode``, ``sort``; ``weaker`` 1; ``limit`` up to 200; ``offset``.
+    """Parameters: ``q``; ``mode``, ``sort``; ``weaker`` 1; ``exact`` 1 for no corrections; ``limit``
+    up to 200; ``offset``.
 
     Answers with how the query was read, the hits with their reasons, and ``next``: the address of the
     following page, or null. A parameter that cannot be used is a 400 with ``error``.
@@ -37,14 +38,24 @@ def search(request: HttpRequest) -> JsonResponse:
         offset = _number(request, "offset", 0, 0, hybrid.BROWSE_WINDOW)
     except BadParameter as error:
         return JsonResponse({"error": str(error)}, status=400)
-    weaker = request.GET.get("weaker") == "1"
-    query = read(request.GET.get("q", ""), request.user)
+    asked = Asked(
+        q=request.GET.get("q", ""),
+        mode=mode,
+        weaker=request.GET.get("weaker") == "1",
+        exact=request.GET.get("exact") == "1",
+    )
+    query, correction = asked.read(request.user)
     result = hybrid.search(
-        query, request.user, mode=mode, sort=sort, weaker=weaker, limit=limit, offset=offset
+        query, request.user, mode=mode, sort=sort, weaker=asked.weaker, limit=limit, offset=offset
     )
     after = offset + len(result.hits)
     following = _url(request, after) if result.hits and after < min(result.total, result.window) else None
-    answer = report.summary(result) | {"next": following, "hits": report.hits(result, request.user)}
+    corrected = [{"typed": typed, "meant": meant} for typed, meant in correction.words] if correction else []
+    answer = report.summary(result) | {
+        "corrected": corrected,
+        "next": following,
+        "hits": report.hits(result, request.user),
+    }
     return JsonResponse(answer, json_dumps_params={"ensure_ascii": False})
 
 
@@ -64,6 +75,6 @@ def _number(request: HttpRequest, name: str, default: int, low: int, high: int) 
 
 
 def _url(request: HttpRequest, offset: int) -> str:
-    names = ("q", "mode", "sort", "weaker", "limit")
+    names = ("q", "mode", "sort", "weaker", "exact", "limit")
     kept = {name: request.GET[name] for name in names if name in request.GET}
     return f"{reverse('search:api')}?{urlencode(kept | {'offset': offset})}"

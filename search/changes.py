@@ -1,9 +1,12 @@
 """Which writes can change what is found, and the version of the library that follows from them.
 
 Everything that is found follows from rows of a few tables, and many hands write them: the pipeline, scans,
-actions of all floors, the admin. So the database itself takes note: a trigger of each of these tables adds a
-row to ``SearchChange`` with every statement that touches a column that counts, in the same transaction. Rows
+actions of all floors, the admin. So the database itself takes note: triggers of each of these tables add a
+row to ``SearchChange`` with every statement that changes a column that counts, in the same transaction. Rows
 are only added, so no writer waits for another, and none can deadlock.
+
+The triggers are those of rows, since those of statements also run where no row is touched, and cannot tell;
+the time at which the client's statement began tells whether it was noted already.
 """
 
 from __future__ import annotations
@@ -20,8 +23,13 @@ KEPT: Final = 1_000
 
 _FUNCTION: Final = """
 CREATE OR REPLACE FUNCTION search_note_change() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    this text := pg_current_xact_id()::text || ' ' || statement_timestamp()::text;
 BEGIN
-    INSERT INTO search_searchchange DEFAULT VALUES;
+    IF current_setting('heirloom.noted', true) IS DISTINCT FROM this THEN
+        INSERT INTO search_searchchange DEFAULT VALUES;
+        PERFORM set_config('heirloom.noted', this, true);
+    END IF;
     RETURN NULL;
 END $$
 """
@@ -69,13 +77,18 @@ def function_sql() -> str:
 
 def watch_sql(table: str, columns: Sequence[str] = ()) -> str:
     """For migrations: have a table watched; of updates only those of ``columns``, where some are given."""
-    of_columns = f" OF {', '.join(columns)}" if columns else ""
+    changed = " OR ".join(f"OLD.{name} IS DISTINCT FROM NEW.{name}" for name in columns or ("*",))
     return (
-        f"CREATE OR REPLACE TRIGGER search_change AFTER INSERT OR DELETE OR UPDATE{of_columns} ON {table} "
-        "FOR EACH STATEMENT EXECUTE FUNCTION search_note_change()"
+        f"CREATE OR REPLACE TRIGGER search_change AFTER INSERT OR DELETE ON {table} "
+        "FOR EACH ROW EXECUTE FUNCTION search_note_change();"
+        f"CREATE OR REPLACE TRIGGER search_change_update AFTER UPDATE ON {table} "
+        f"FOR EACH ROW WHEN ({changed}) EXECUTE FUNCTION search_note_change()"
     )
 
 
 def unwatch_sql(table: str) -> str:
     """The reverse."""
-    return f"DROP TRIGGER IF EXISTS search_change ON {table}"
+    return (
+        f"DROP TRIGGER IF EXISTS search_change ON {table};"
+        f"DROP TRIGGER IF EXISTS search_change_update ON {table}"
+    )

@@ -31,7 +31,7 @@ from library.models import (
 )
 from library.models.photo import LOWER_KEYWORDS
 from library.timeline import gallery_photos
-from people.models import FaceLabel, ImportedName, Person
+from people.finding import known_names, photos_of, photos_with_somebody
 from search import measures
 from search.models import SearchDocument
 from search.query import Field
@@ -173,26 +173,11 @@ def _format(atom: Field, scope: Scope) -> Q:
 
 
 def _person(atom: Field, scope: Scope) -> Q:
-    """People whose name has all these words."""
-    names = Person.objects.filter(hidden=False).values_list("pk", "name")
-    found = _with_words(names, atom.words)
-    condition = with_people(Q(person__in=found))
+    """People whose name has all these words, also one under which they were merged away."""
+    found = _with_words(known_names(), atom.words)
+    condition = Q(pk__in=photos_of(found))
     scope.miss(condition, found, f"Nobody is called “{atom.value}”.")
     return condition
-
-
-def with_people(who: Q) -> Q:
-    """Photos with one of these people. Each face is who its last standing label says."""
-    later = FaceLabel.objects.filter(face=OuterRef("face"), at__gte=OuterRef("at"), pk__gt=OuterRef("pk"))
-    undone = later.filter(
-        Q(verdict=FaceLabel.Verdict.CONFIRMED)
-        | Q(verdict=FaceLabel.Verdict.REJECTED, person=OuterRef("person"))
-    )
-    labels = FaceLabel.objects.filter(who, ~Exists(undone), verdict=FaceLabel.Verdict.CONFIRMED)
-    # Whom another program named without a face that could be found for the name.
-    told = ImportedName.objects.filter(who, face__isnull=True)
-    photos = labels.order_by().values("face__photo"), told.order_by().values("photo")
-    return Q(pk__in=photos[0].union(photos[1], all=True))
 
 
 def _place(atom: Field, scope: Scope) -> Q:
@@ -239,7 +224,7 @@ def _has(atom: Field, scope: Scope) -> Q:
     if asked == "faces":
         return measures.CONDITIONS["faces"]("1+")
     if asked == "people":
-        return with_people(Q(person__hidden=False))
+        return Q(pk__in=photos_with_somebody())
     return Q(latitude__isnull=False) if asked == "gps" else Q(video__isnull=False)
 
 

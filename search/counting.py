@@ -1,7 +1,7 @@
 """How many photos have which property: the numbers beside the filters.
 
 Counted is the set that can be paged through: without free text all photos the query finds, with free text
-the ranked hits, at most ``ranking.WINDOW``. A facet whose values are alternatives is counted as if nothing of
+the ranked hits, at most ``hybrid.WINDOW``. A facet whose values are alternatives is counted as if nothing of
 it were chosen, so that the other values show what choosing them would bring; where every choice narrows
 (``has:``, ``is:``, people who must all be there), the numbers are those of the present results.
 
@@ -21,11 +21,9 @@ from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import EmptyResultSet
 from django.db import connection
-from django.db.models import QuerySet
-from django.db.models.functions import Coalesce
 
 from library.access import hidden_roots
-from people.models import Face, ImportedName
+from people.finding import people_by_photo
 from search import filters, refine
 from search.caching import cached
 from search.found import Asked, photo_ids
@@ -117,11 +115,3 @@ def chosen_folder(query: SearchQuery) -> str:
     """The one folder the query asks for; none when it asks for several."""
     found = refine.chosen(query, FACETS["folder"])
     return found[0].strip("/") if len(found) == 1 else ""
-
-
-def people_by_photo() -> QuerySet[Any, Any]:
-    """Pairs of photo and person, as people are now: by a face, or named by another program without one."""
-    faces = Face.objects.filter(person__isnull=False).order_by()
-    told = ImportedName.objects.filter(face__isnull=True, person__removed=False).order_by()
-    now = told.annotate(now=Coalesce("person__merged_into", "person"))
-    return faces.values_list("photo_id", "person_id").union(now.values_list("photo_id", "now"))

@@ -13,11 +13,12 @@ from library.models import DetectedObject, Photo, PhotoFile
 from library.presentation import generated_description
 from search.query import SearchQuery, Term
 from search.results import FieldName, Fragment, Match, TagFound, Why
-from search.text import name_words, word_spans, words
+from search.text import folded, name_words, word_spans, words
 
 SNIPPET_BEFORE = 40
 SNIPPET_LENGTH = 180
 TAGS = 8
+NAME_LENGTH = 60
 
 _FIELDS_OF_WORDS = ("tag", "text", "category", "camera", "place")
 _PROSE = ("text", "description")
@@ -113,7 +114,8 @@ def _known(photo_ids: Sequence[int], hidden_roots: Sequence[int]) -> dict[int, _
 
 
 def _plain(field: FieldName, value: str) -> _Value:
-    return _Value(field, value, [words(value)])
+    # Names come again and again; texts of pictures need not be remembered.
+    return _Value(field, value, [list(folded(value)) if len(value) <= NAME_LENGTH else words(value)])
 
 
 def _add_tags(known: dict[int, _Found]) -> None:

@@ -1,19 +1,15 @@
 """Searching by a face: the photos with the faces that are nearest to one.
 
 All faces of the same space in photos that the user may see are compared, one by one. Which of them count
-follows from the library itself, whatever the engine: the similarities of the face with a sample of others
-have a centre and a spread (their median, and one standard deviation on the left side, where faces of the
-same person are not), and the best of n unrelated faces stands about sqrt(2 ln n) spreads clear by chance.
+follows from where the recognition of people begins to ask (``people.thresholds``, or what it learnt since).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-import numpy as np
 from django.core.exceptions import EmptyResultSet
 from django.db import connection
 from django.http import Http404
@@ -21,7 +17,8 @@ from pgvector import Vector
 
 from library.models import PhotoQuerySet
 from people.access import faces_for
-from people.models import Face
+from people.models import Calibration, Face
+from people.thresholds import defaults_for
 from search import filters, hybrid
 from search.query import SearchQuery
 from search.results import Hit, Notice, SearchResult, Why
@@ -31,17 +28,6 @@ if TYPE_CHECKING:
     from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 
 WINDOW: Final = 500
-SAMPLE: Final = 256
-FEW: Final = 16
-"""With fewer faces to compare with nothing can be said about chance."""
-
-CLEAR: Final = 4.8
-"""Spreads that a face must stand clear: the best of 100,000 unrelated ones does by chance."""
-
-MIN_SPREAD: Final = 0.01
-HIGHEST: Final = 0.95
-"""A face that is as near as this is the same, however alike all faces of a library are."""
-
 NEAREST: Final = 12
 """So many photos are shown when no face is clearly like this one."""
 
@@ -72,7 +58,7 @@ def by_face(
     The photo of the face itself is left out. A constant number of queries.
     """
     allowed = filters.eligible(query, user)
-    rows, floor = _nearest(face, allowed.photos)
+    rows, floor = _nearest(face, allowed.photos), _floor(face)
     clear = [row for row in rows if row[1] >= floor]
     notices = [Notice(text) for text in (*query.hints, *allowed.notices)]
     if query.free_text:
@@ -86,42 +72,37 @@ def by_face(
     return SearchResult(query, "semantic", hits, len(clear), tuple(notices), window=WINDOW)
 
 
-def _nearest(face: Face, photos: PhotoQuerySet) -> tuple[list[tuple[int, float]], float]:
-    """Photos with the similarity of their nearest face, and what a face must reach to be more than chance."""
+def _nearest(face: Face, photos: PhotoQuerySet) -> list[tuple[int, float]]:
+    """Photos with the similarity of their nearest face, the nearest first."""
     try:
         eligible, parameters = named(*photos.order_by().values("pk").query.sql_with_params())
     except EmptyResultSet:
-        return [], 0.0
+        return []
     asked = {
         **parameters,
         "vector": Vector(face.embedding).to_text(),
         "space": face.space_id,
         "photo": face.photo_id,
         "window": WINDOW,
-        "size": SAMPLE,
     }
-    values = {"eligible": eligible, "dimensions": int(face.space.dimensions)}
     with connection.cursor() as cursor:
-        cursor.execute(_template("faces").format(**values), asked)
-        rows = list(cursor.fetchall())
-        cursor.execute(_template("face_sample").format(**values), asked)
-        others = [similarity for (similarity,) in cursor.fetchall()]
-    return rows, _floor(others)
+        cursor.execute(_template().format(eligible=eligible, dimensions=len(face.embedding)), asked)
+        return list(cursor.fetchall())
 
 
 @cache
-def _template(name: str) -> str:
-    text = (Path(__file__).parent / "sql" / f"{name}.sql").read_text(encoding="utf-8")
+def _template() -> str:
+    text = (Path(__file__).parent / "sql" / "faces.sql").read_text(encoding="utf-8")
     return "\n".join(line for line in text.splitlines() if not line.lstrip().startswith("--"))
+
+
+def _floor(face: Face) -> float:
+    """The similarity from which a face may be the same person's."""
+    learnt = Calibration.objects.filter(space=face.space_id).values_list("low", flat=True).first()
+    if learnt is not None:
+        return learnt
+    return defaults_for(face.space.engine if face.space else "").low
 
 
 def _strength(similarity: float, floor: float) -> float:
     return min(max((similarity - floor) / (1 - floor), 0.0), 1.0)
-
-
-def _floor(others: Sequence[float]) -> float:
-    if len(others) < FEW:
-        return 0.0
-    low, centre = np.percentile(others, (16, 50))
-    spread = max(float(centre - low), MIN_SPREAD)
-    return min(float(centre) + spread * CLEAR, HIGHEST)

@@ -17,7 +17,7 @@ from django.db import connection
 from django.db.models import Exists, OuterRef, Q
 
 from library.models import Album, Category, DetectedObject, Place, Tag
-from people.models import Person
+from people.finding import known_names
 from search import changes
 from search.cache_models import VocabularyWord
 from search.library_words import is_word
@@ -162,7 +162,7 @@ def _names(counts: dict[str, int]) -> Iterator[Entry]:
         yield Entry("tag", name, pk, _fewest(words(name), counts))
     for pk, name in Category.objects.values_list("pk", "name"):
         yield Entry("category", name, pk)
-    for pk, name in Person.objects.active().filter(hidden=False).exclude(name="").values_list("pk", "name"):
+    for pk, name in known_names():
         yield Entry("person", name, pk)
     for pk, title in Album.objects.values_list("pk", "title"):
         yield Entry("album", title, pk)

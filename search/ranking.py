@@ -33,6 +33,9 @@ WINDOW: Final = 500
 CANDIDATES: Final = 200
 """How many photos at most are found by meaning."""
 
+SPOKEN: Final = 5_000
+"""How many photos at most are ranked by words. Where more have them, words alone say little about which."""
+
 RRF_K: Final = 60
 
 EXACT_LIMIT: Final = 20_000
@@ -43,6 +46,11 @@ _ORDERS: Final[dict[Sort, str]] = {
     "newest": "taken_local DESC, photo_id DESC",
     "oldest": "taken_local, photo_id",
 }
+_TYPED_FIRST: Final = """
+    (d.document @@ (to_tsquery('simple', %(typed)s) || to_tsquery('english', %(typed)s))) DESC,
+    d.photo_id DESC
+"""
+_VECTOR: Final = re.compile(r"\[[-+.,e\d]{40,}\]")
 _NO_SCALE: Final = Scale(0.0, 1.0)
 
 
@@ -120,7 +128,7 @@ def ranked(ranking: Ranking, *, limit: int, offset: int) -> Ranked:
 
 
 def plan(ranking: Ranking) -> list[str]:
-    """How PostgreSQL goes about it: the lines of EXPLAIN ANALYZE. Runs the statement."""
+    """How PostgreSQL goes about it: the lines of EXPLAIN ANALYZE, without the vectors. Runs the statement."""
     try:
         statement, parameters = _statement(ranking)
     except EmptyResultSet:
@@ -128,7 +136,7 @@ def plan(ranking: Ranking) -> list[str]:
     with _index_settings(ranking), connection.cursor() as cursor:
         page = {"size": 50, "start": 0}
         cursor.execute(f"EXPLAIN (ANALYZE, BUFFERS, COSTS) {statement}", parameters | page)
-        return [str(line) for (line,) in cursor.fetchall()]
+        return [_VECTOR.sub("[…]", str(line)) for (line,) in cursor.fetchall()]
 
 
 def _run(ranking: Ranking, limit: int, offset: int) -> Ranked:
@@ -186,6 +194,7 @@ def _statement(ranking: Ranking) -> tuple[str, dict[str, Any]]:
         crop_distance=_crop_distance(meaning),
         space=meaning.space_id if meaning else 0,
         order=_ORDERS[ranking.sort],
+        spoken_order=_TYPED_FIRST if words and words.weight else "d.photo_id DESC",
     )
     return statement, {
         **parameters,
@@ -199,6 +208,7 @@ def _statement(ranking: Ranking) -> tuple[str, dict[str, Any]]:
         "by_crops": meaning is not None and meaning.crops,
         "crop_weight": semantics.CROP_WEIGHT,
         "vector": _literal(meaning, approximate=ranking.approximate),
+        "spoken": SPOKEN,
         "candidates": CANDIDATES,
         "window": WINDOW,
         "k": RRF_K,

@@ -61,7 +61,7 @@ def _parts() -> dict[str, str]:
 def _people(entries: list[Entry], user: User) -> set[Entry]:
     if not entries:
         return set()
-    keys = [entry.key for entry in entries]
+    keys = [entry.key for entry in entries if isinstance(entry.key, int)]
     found = set(people_for(user).filter(pk__in=keys, hidden=False).values_list("pk", flat=True))
     return {entry for entry in entries if entry.key in found}
 

@@ -26,7 +26,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -212,12 +212,27 @@ class _Sample:
 
 
 def _sample(space: EmbeddingSpace, *, crops: bool) -> _Sample:
+    """Photos of the space; the same ones as long as no vector was added anywhere."""
     with connection.cursor() as cursor:
-        cursor.execute(_sample_statement(), {"space": space.pk, "size": SAMPLE, "crops": crops})
+        cursor.execute(
+            "SELECT (SELECT max(id) FROM library_photoembedding), "
+            "(SELECT max(id) FROM library_cropembedding WHERE %s)",
+            [crops],
+        )
+        newest = cursor.fetchone()
+    return _sample_at(space.pk, space.dimensions, newest, crops=crops)
+
+
+@lru_cache(maxsize=4)
+def _sample_at(
+    space_id: int, dimensions: int, newest: tuple[int | None, int | None], *, crops: bool
+) -> _Sample:
+    with connection.cursor() as cursor:
+        cursor.execute(_sample_statement(), {"space": space_id, "size": SAMPLE, "crops": crops})
         rows = cursor.fetchall()
     wholes = [_vector(whole) for whole, _ in rows]
     parts = [np.stack([_vector(part) for part in found]) if found else _NONE for _, found in rows]
-    return _Sample(np.stack(wholes) if wholes else np.zeros((0, space.dimensions), np.float32), parts)
+    return _Sample(np.stack(wholes) if wholes else np.zeros((0, dimensions), np.float32), parts)
 
 
 _NONE: Vectors = np.zeros((0, 0), np.float32)

@@ -29,6 +29,8 @@ _CHARACTERWISE = (
     "\u3005-\u3007\u3041-\u309f\u30a1-\u30fa\u30fc-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7a3"
     "\uf900-\ufaff\U00020000-\U000323af"
 )
+# What the loop over characters does, for texts without any other.
+_ASCII_CONTROLS = {code: " " if chr(code).isspace() else None for code in (*range(32), 127)}
 _ASCII_WORD = re.compile(r"[a-z0-9]+")
 _CHARACTER = re.compile(f"[{_CHARACTERWISE}]")
 _HUMPS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
@@ -40,6 +42,8 @@ def clean(text: str) -> str:
 
     White space of every kind becomes a plain blank.
     """
+    if text.isascii():
+        return text.translate(_ASCII_CONTROLS)
     return "".join(_clean_characters(text))
 
 
@@ -56,6 +60,8 @@ def fold(text: str) -> str:
 
     Folding what is folded changes nothing.
     """
+    if text.isascii():
+        return " ".join(clean(text).lower().split())
     plain = _without_accents(clean(text)).casefold().translate(_PLAIN_LETTERS)
     # Case folding may bring compatibility forms and marks back (ypogegrammeni, for one).
     return " ".join(_without_accents(plain).split())

@@ -12,13 +12,12 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from django.conf import settings
-from django.db.models import Max, Q
+from django.db.models import Max
 from django.utils import timezone
 
 from library.models import Category, Place
 from library.timeline import gallery_photos
-from people.models import Person
-from search.conditions import with_people
+from people.finding import known_names, photos_of
 from search.query import SearchQuery, parse
 from search.query.recognition import Names, Vocabulary, candidates, recognise, spoken
 from search.text import folded
@@ -58,7 +57,7 @@ def vocabulary_for(
 def _people(asked: set[Words], user: AbstractBaseUser | AnonymousUser) -> Names:
     """By the whole name, or by the first of its words."""
     found: dict[Words, tuple[str, list[int]]] = {}
-    for pk, name in Person.objects.filter(hidden=False).order_by("pk").values_list("pk", "name"):
+    for pk, name in known_names():
         known = folded(name)
         for spelled, value in ((known, name), (known[:1], name.split()[0] if name.split() else "")):
             if spelled in asked:
@@ -67,7 +66,7 @@ def _people(asked: set[Words], user: AbstractBaseUser | AnonymousUser) -> Names:
     return {
         spelled: _value(value)
         for spelled, (value, keys) in found.items()
-        if photos.filter(with_people(Q(person__in=keys))).exists()
+        if photos.filter(pk__in=photos_of(keys)).exists()
     }
 
 

@@ -58,6 +58,11 @@ class ReadFile:
         return self.original.sha256 if self.original else None
 
     @property
+    def place(self) -> Place | None:
+        """Where it was read."""
+        return next((place for place in self.source.places if place.file_id == self.file_id), None)
+
+    @property
     def speaker(self) -> Place:
         """The place whose name and date count, whichever was read; its time of change as it is now."""
         speaker = self.source.places[0]

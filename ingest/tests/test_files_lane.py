@@ -10,7 +10,7 @@ import pytest
 from django.db import connection
 from PIL import Image
 
-from ingest.files_lane import FilesLane
+from ingest.files_lane import PHOTOS_A_THREAD, FilesLane
 from ingest.ledger import retry_photos
 from ingest.models import StepRun
 from ingest.steps import preprocessing
@@ -392,7 +392,7 @@ def test_a_stop_gives_everything_back(album: Album) -> None:
     album.scan()
     answers = iter([False])
     finished = FilesLane(should_stop=lambda: next(answers, True)).run()
-    assert finished == 4
+    assert finished == PHOTOS_A_THREAD
     assert not Photo.objects.exclude(lease_until=None).exists()
     album.read()
     assert set(states().values()) == {State.PROCESSING_OBJECTS}

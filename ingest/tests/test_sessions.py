@@ -366,8 +366,9 @@ def test_a_walk_that_goes_on_is_not_taken_for_lost_or_made_by_another(
             thread.join()
 
     monkeypatch.setattr(tasks, "_take_in_uploads", meanwhile)
-    assert len(walk()) == 2
+    walked = walk()
     assert seen == [Status.RUNNING, []]
+    assert len(walked) == 2
     connections.close_all()
 
 

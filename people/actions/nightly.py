@@ -11,6 +11,7 @@ from django.db.models import Q
 
 from library.models import EmbeddingSpace
 from people.actions.cluster import Clustered, cluster_all
+from people.actions.dates import withdraw_early_names
 from people.actions.prototypes import choose_prototypes
 from people.actions.recognise import Recognised, recognise
 from people.calibrating import recalibrate
@@ -47,6 +48,7 @@ def recompute(
     stays done when it stops or breaks off; doing it again is harmless. ``on_total`` hears of the number of
     photos, ``on_progress`` of those done just now.
     """
+    withdraw_early_names()
     calibrated = sum(recalibrate(space) is not None for space in face_spaces())
     people = _people(since)
     done = 0

@@ -221,6 +221,7 @@ def test_the_person_page_tells_years_companions_and_suggestions(owner_client: Cl
     assert 'id="year-2019"' in html
     assert f"card-{asked.pk}" in html
     assert "Most often with" in html
+    assert "/search/export?q=person%3A%22Anna%22&amp;format=zip" in html
 
 
 def test_merging_tells_what_stands_against_it_and_is_undone(owner_client: Client) -> None:

@@ -108,14 +108,15 @@ def person_context(request: HttpRequest, found: Person, form: PersonForm | None 
         "form": form or PersonForm(instance=found, owner=owner),
         "names": inbox.names(user),
         "search_url": search_url(found.name),
+        "download_url": search_url(found.name, view="export", format="zip"),
     }
 
 
-def search_url(name: str, *more: str) -> str:
-    """The search for somebody's photos, with further words of the query."""
+def search_url(name: str, *more: str, view: str = "search", **parameters: str) -> str:
+    """The search for somebody's photos, with further words of the query; or another view of its results."""
     quoted = name.replace('"', " ")
     query = " ".join([f'person:"{quoted}"', *more])
-    return f"{reverse('search:search')}?{urlencode({'q': query})}"
+    return f"{reverse(f'search:{view}')}?{urlencode({'q': query, **parameters})}"
 
 
 def _years(found: Person, user: User, counts: list[tuple[int | None, int]]) -> list[Year]:

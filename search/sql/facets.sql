@@ -64,14 +64,11 @@ WHERE 'size' = ANY ((SELECT wanted FROM asked)::text[]) AND width IS NOT NULL AN
 GROUP BY 2
 
 UNION ALL
-SELECT 'category', category_id::text, count(*)
-FROM (
-    SELECT DISTINCT d.photo_id, d.category_id
-    FROM library_detectedobject AS d
-    WHERE d.category_id IS NOT NULL AND d.photo_id IN (SELECT id FROM base)
-) AS found
+SELECT 'category', d.category_id::text, count(DISTINCT d.photo_id)
+FROM library_detectedobject AS d
 WHERE 'category' = ANY ((SELECT wanted FROM asked)::text[])
-GROUP BY 2
+  AND d.category_id IS NOT NULL AND d.photo_id IN (SELECT id FROM base)
+GROUP BY d.category_id
 
 UNION ALL
 SELECT 'person', person_id::text, count(DISTINCT photo_id)
@@ -82,11 +79,14 @@ GROUP BY 2
 UNION ALL
 SELECT 'folder', min(split_part(rest, '/', 1)), count(DISTINCT photo_id)
 FROM (
-    SELECT f.photo_id, substr(f.display_path, length(asked.folder) + 1) AS rest
-    FROM library_photofile AS f, asked
+    SELECT f.photo_id, substr(f.display_path, (SELECT length(folder) + 1 FROM asked)) AS rest
+    FROM library_photofile AS f
     WHERE f.missing_since IS NULL
-      AND f.root_id <> ALL (asked.hidden_roots)
-      AND lower(left(f.display_path, length(asked.folder))) = lower(asked.folder)
+      AND f.root_id <> ALL ((SELECT hidden_roots FROM asked)::bigint[])
+      AND (
+          (SELECT folder = '' FROM asked)
+          OR lower(left(f.display_path, (SELECT length(folder) FROM asked))) = (SELECT lower(folder) FROM asked)
+      )
       AND f.photo_id IN (SELECT id FROM base)
 ) AS below
 WHERE 'folder' = ANY ((SELECT wanted FROM asked)::text[]) AND strpos(rest, '/') > 0

@@ -6,6 +6,7 @@
 --   {space}         the embedding space; a literal, because the index is partial
 --   {crop_distance} cosine distance of c.vector to the query, exact
 --   {order}         by score, or by date
+--   {spoken_order}  by key; with other words, those first that have the typed ones
 -- Parameters:
 --   by_words        whether to search by words
 --   typed, expanded texts of tsqueries: what was typed, and the same with other words beside it
@@ -18,6 +19,7 @@
 --   floor, share    similarity every photo must reach, and the share of the way from the centre to the best
 --   centre          similarity of unrelated pictures
 --   weak            similarity of weaker matches, which are counted
+--   spoken          how many photos at most are ranked by words
 --   candidates      how many photos at most are found by meaning
 --   window          how many photos at most are found by words, and how many can be paged through
 --   k               the constant of reciprocal rank fusion; words_weight, meaning_weight: of its two sides
@@ -25,17 +27,37 @@
 WITH eligible (photo_id) AS NOT MATERIALIZED (
     {eligible}
 ),
--- A query of stop words alone has no stems; OR with nothing is the other side.
+-- A query of stop words alone has no stems; OR with nothing is the other side. The tsquery stands here as a
+-- constant, so that the planner knows how frequent its words are: frequent ones are found on the way down the
+-- keys, rare ones by the index on documents. The whole document is asked first, because it has that index;
+-- without hidden roots the planner drops the rest. Of very many only the newest are ranked.
+spoken AS MATERIALIZED (
+    SELECT d.photo_id
+    FROM search_searchdocument AS d
+    WHERE %(by_words)s
+      AND d.document @@ (to_tsquery('simple', %(expanded)s) || to_tsquery('english', %(expanded)s))
+      AND (
+          cardinality(%(hidden_roots)s::bigint[]) = 0
+          OR NOT EXISTS (
+              SELECT FROM library_photofile AS f
+              WHERE f.photo_id = d.photo_id AND f.root_id = ANY (%(hidden_roots)s::bigint[])
+          )
+          OR ts_filter(d.document, ARRAY['a', 'b', 'd']::"char"[])
+              @@ (to_tsquery('simple', %(expanded)s) || to_tsquery('english', %(expanded)s))
+      )
+      AND d.photo_id IN (SELECT photo_id FROM eligible)
+    ORDER BY {spoken_order}
+    LIMIT %(spoken)s
+),
 wanted AS (
     SELECT
         to_tsquery('simple', %(typed)s) || to_tsquery('english', %(typed)s) AS typed,
         to_tsquery('simple', %(expanded)s) || to_tsquery('english', %(expanded)s) AS query
 ),
--- Weights are PostgreSQL's: A 1, B 0.4, C 0.2, D 0.1; 1 divides by the logarithm of the length. The whole
--- document is asked first, because it has the index; without hidden roots the planner drops the rest.
+-- Weights are PostgreSQL's: A 1, B 0.4, C 0.2, D 0.1; 1 divides by the logarithm of the length.
 matching AS (
     SELECT
-        d.photo_id,
+        spoken.photo_id,
         told.document @@ wanted.typed AS as_typed,
         ts_rank_cd(told.document, wanted.typed, 1)
         + CASE
@@ -43,7 +65,8 @@ matching AS (
             THEN %(expanded_weight)s * ts_rank_cd(told.document, wanted.query, 1)
             ELSE 0
         END AS relevance
-    FROM search_searchdocument AS d
+    FROM spoken
+    JOIN search_searchdocument AS d ON d.photo_id = spoken.photo_id
     CROSS JOIN wanted
     CROSS JOIN LATERAL (
         SELECT CASE
@@ -54,11 +77,7 @@ matching AS (
             ELSE d.document
         END AS document
     ) AS told
-    WHERE %(by_words)s
-      AND d.document @@ wanted.query
-      AND (cardinality(%(hidden_roots)s::bigint[]) = 0 OR told.document @@ wanted.query)
-      AND d.photo_id IN (SELECT photo_id FROM eligible)
-    ORDER BY as_typed DESC, relevance DESC, d.photo_id DESC
+    ORDER BY as_typed DESC, relevance DESC, spoken.photo_id DESC
     LIMIT %(window)s
 ),
 -- Equals have equal ranks, so that the other side decides between them. What has only other words comes

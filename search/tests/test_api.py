@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from library.tests.factories import add_tag, add_text, make_file, make_photo, make_root, make_user
+from search import lexicon
 from search.indexing import index_photos
 
 pytestmark = pytest.mark.django_db
@@ -89,3 +90,17 @@ def test_the_number_of_queries_does_not_grow(client, member, no_embedder, django
     for limit in ("10", "40"):
         with django_assert_max_num_queries(22):
             assert len(ask(client, q="cat", limit=limit)[1]["hits"]) == int(limit)
+
+
+def test_misspelt_words_are_put_right_unless_they_are_meant(
+    client, member, no_embedder, django_capture_on_commit_callbacks
+):
+    photo = make_photo(title="celebration")
+    with django_capture_on_commit_callbacks(execute=True):
+        index_photos([photo.pk])
+    lexicon.forget()
+    _, answer = ask(client, q="celebratoin")
+    assert answer["corrected"] == [{"typed": "celebratoin", "meant": "celebration"}]
+    assert [hit["photo"] for hit in answer["hits"]] == [photo.pk]
+    _, answer = ask(client, q="celebratoin", exact="1")
+    assert (answer["corrected"], answer["hits"]) == ([], [])

@@ -42,7 +42,7 @@ def test_an_answer_is_kept_until_something_changes():
     "write",
     [
         lambda photo: index_photos([photo.pk]),
-        lambda photo: Photo.objects.filter(pk=photo.pk).update(state="completed"),
+        lambda photo: Photo.objects.filter(pk=photo.pk).update(state="partial"),
         lambda photo: Photo.objects.filter(pk=photo.pk).update(rating=5),
         lambda photo: photo.files.update(missing_since=timezone.now()),
         lambda photo: photo.files.get().root.visible_to.add(make_user()),

@@ -147,11 +147,11 @@ def test_the_number_of_queries_is_the_same(
     owner: Any, embedder: Any, library: Any, crops_of: Any, settings: Any
 ) -> None:
     counts = []
-    search(parse("cat"), owner)  # what the text means is remembered from here on
     for on in (False, True):
         settings.LOCAL_CROPS = on
         for photo in Photo.objects.all()[:20] if on else ():
             crops_of(photo, ("cat",))
+        search(parse("cat"), owner)  # text and sample are remembered from here on
         with CaptureQueriesContext(connection) as queries:
             assert search(parse("cat"), owner).hits
         counts.append(len(queries))

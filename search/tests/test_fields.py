@@ -8,7 +8,7 @@ from library.colours import store_colours
 from library.models import Favourite, Photo, Place
 from library.tests.factories import add_tag, add_text, make_file, make_photo, make_root, make_user
 from people.models import Person
-from people.tests.factories import add_face
+from people.tests.factories import add_face, say
 from search.hybrid import search
 from search.indexing import index_photos
 from search.query import parse
@@ -142,12 +142,7 @@ def test_names_of_hidden_photos_are_told_to_nobody(owner):
 
 
 def name_in(photo, name):
-    from people.models import FaceLabel
-
-    person = Person.objects.create(name=name)
-    FaceLabel.objects.create(
-        face=add_face(photo), person=person, verdict="confirmed", source="human_confirmed"
-    )
+    say(add_face(photo), Person.objects.create(name=name))
 
 
 def test_alternatives_of_words_and_fields_in_groups(owner, no_embedder):

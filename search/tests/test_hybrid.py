@@ -360,23 +360,23 @@ def test_dates_are_half_open_on_the_clock_of_the_wall(owner, no_embedder):
     assert found("after:2019 before:2020", owner) == [second]
 
 
-def test_people_are_found_by_the_last_word_about_their_faces(owner, no_embedder):
-    from people.models import FaceLabel, Person
+def test_people_are_found_by_what_is_said_about_their_faces(owner, no_embedder):
+    from people.actions.answers import assign, confirm, reject
+    from people.actions.merge import merge
+    from people.models import Person
     from people.tests.factories import add_face
 
     anna, bert = Person.objects.create(name="Anna Müller"), Person.objects.create(name="Bert")
     photo = make_photo()
     face = add_face(photo)
-
-    def label(person, verdict="confirmed"):
-        FaceLabel.objects.create(face=face, person=person, verdict=verdict, source="human_confirmed")
-
-    label(anna)
+    confirm(face_ids=[face.pk], person=anna, by=owner)
     assert found("person:anna", owner) == [photo.pk]
     assert found('person:"anna muller"', owner) == [photo.pk]
-    label(bert)
+    assign(face_ids=[face.pk], person=bert, by=owner)
     assert (found("person:anna", owner), found("person:bert", owner)) == ([], [photo.pk])
-    label(bert, "rejected")
+    merge(into=anna, others=[bert], by=owner)
+    assert (found("person:anna", owner), found("person:bert", owner)) == ([photo.pk], [photo.pk])
+    reject(face_ids=[face.pk], person=anna, by=owner, overrule=True)
     assert found("person:bert", owner) == []
     assert "Nobody is called" in str(search(parse("person:zorro"), owner).notices[0])
 
@@ -504,3 +504,11 @@ def test_an_index_that_gives_up_is_not_the_last_word(owner, embedder, photo_of, 
     assert list(trace.milliseconds) == [
         "filters", "text and picture to a vector", "estimate", "ranking", "reasons",
     ]  # fmt: skip
+
+
+def test_of_very_many_photos_with_a_word_the_newest_are_ranked(owner, no_embedder, monkeypatch):
+    monkeypatch.setattr(ranking, "SPOKEN", 3)
+    photos = [make_photo(title="cat" if number else "cat dog dog").pk for number in range(5)]
+    index_photos(photos)
+    assert found("cat", owner) == sorted(photos[2:], reverse=True)
+    assert found("dog", owner) == [photos[0]]

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from library.models import Category, Place
 from library.tests.factories import add_tag, make_photo, make_root, make_user
-from people.models import FaceLabel, Person
-from people.tests.factories import add_face
+from people.models import Person
+from people.tests.factories import add_face, say
 from search.chips import chips
 from search.hybrid import search
 from search.indexing import index_photos
@@ -170,9 +170,7 @@ def test_chips_say_how_to_take_them_away_and_that_words_were_meant():
 
 def name_in(photo, name):
     person = Person.objects.create(name=name)
-    FaceLabel.objects.create(
-        face=add_face(photo), person=person, verdict="confirmed", source="human_confirmed"
-    )
+    say(add_face(photo), person)
     return person
 
 

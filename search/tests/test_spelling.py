@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from library.tests.factories import add_tag, make_photo, make_root, make_user
 from people.models import Person
-from people.tests.factories import add_face
+from people.tests.factories import add_face, say
 from search import lexicon
 from search.indexing import index_photos
 from search.query import parse
@@ -98,7 +98,7 @@ def test_names_of_people_are_words(library, owner):
     library("anne")
     photo = library("sunset")
     person = Person.objects.create(name="Annabel Smith")
-    add_face(photo, person=person, person_source="imported")
+    say(add_face(photo), person, source="imported")
     lexicon.forget()
     assert meant("Anabel", owner) == "annabel"
     assert meant("smith", owner) is None

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from library.models import Album, Category, Place
 from library.tests.factories import add_tag, add_text, make_photo, make_root, make_user
-from people.models import FaceLabel, Person
-from people.tests.factories import add_face
+from people.models import Person
+from people.tests.factories import add_face, say
 from search import lexicon, library_words
 from search.indexing import index_photos
 from search.query import parse
@@ -31,8 +31,7 @@ def library(django_capture_on_commit_callbacks):
         add_tag(photo, f"{name}tag", category=Category.objects.create(slug=name, name=f"{name}drawer"))
         add_text(photo, f"{name}text")
         person = Person.objects.create(name=f"{name.title()} Smith")
-        face = add_face(photo, person=person, person_source="imported")
-        FaceLabel.objects.create(face=face, person=person, verdict="confirmed", source="imported")
+        say(add_face(photo), person, source="imported")
         Album.objects.create(title=f"{name}trip 2019").add([photo.pk])
         with django_capture_on_commit_callbacks(execute=True):
             index_photos([photo.pk])

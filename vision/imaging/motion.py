@@ -24,6 +24,10 @@ _CAMERA: Final = "{http://ns.google.com/photos/1.0/camera/}"
 _ITEM: Final = "{http://ns.google.com/photos/1.0/container/item/}"
 _SAMSUNG: Final = b"MotionPhoto_Data"
 _IDENTIFIER: Final = b"com.apple.quicktime.content.identifier"
+_JPEG: Final = b"\xff\xd8"
+_JPEG_END: Final = b"\xff\xd9"
+#: A JPEG's EXIF data stands before its picture, in a segment of 64 kB at most; other formats have no order.
+_HEAD: Final = 1 << 20
 _APPLE: Final = b"Apple iOS\x00\x00\x01MM"
 _UUID: Final = re.compile(rb"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 #: Seconds since 1904, QuickTime's clock, to 1970.
@@ -101,6 +105,8 @@ def _by_box(data: bytes) -> Iterator[tuple[int, int]]:
 
 def _by_samsung(data: bytes) -> Iterator[tuple[int, int]]:
     """The marker may stand in pictures by chance; that a video follows is looked at by the caller."""
+    if data.startswith(_JPEG) and data.endswith(_JPEG_END):
+        return  # nothing follows the picture
     at = data.rfind(_SAMSUNG)
     while at > 0:
         start = at + len(_SAMSUNG)
@@ -202,7 +208,7 @@ def _apple_text(data: bytes, wanted: int) -> str:
 
     The block is found by its mark, so that it does not matter which container holds the EXIF data.
     """
-    block = data.find(_APPLE)
+    block = data.find(_APPLE, 0, _HEAD if data.startswith(_JPEG) else len(data))
     if block < 0:
         return ""
     note = data[block : block + (1 << 16)]

@@ -9,11 +9,11 @@ from typing import Any
 from django.core.management.base import BaseCommand
 
 from search import hybrid, report
+from search.found import Asked
 from search.management.users import seen_by
 from search.ranking import Ranking, plan
 from search.results import MODES
 from search.trace import Trace
-from search.vocabulary import read
 
 
 class Command(BaseCommand):
@@ -27,6 +27,7 @@ class Command(BaseCommand):
         parser.add_argument("--mode", choices=MODES, default=MODES[0])
         parser.add_argument("--weaker", action="store_true", help="show weaker matches, too")
         parser.add_argument("--limit", type=int, default=20, help="candidates to list (default 20)")
+        parser.add_argument("--exact", action="store_true", help="search misspelt words as they are")
         parser.add_argument("--user", default="", help="search as this user (default: all photos)")
         parser.add_argument("--json", action="store_true", help="print one object")
 
@@ -34,7 +35,8 @@ class Command(BaseCommand):
         """Search, explain and print."""
         user, trace = seen_by(options["user"]), Trace()
         with trace.stage("reading"):
-            query = read(options["text"], user)
+            asked = Asked(q=options["text"], mode=options["mode"], exact=options["exact"])
+            query, _ = asked.read(user)
         result = hybrid.search(
             query,
             user,

@@ -10,9 +10,9 @@ from typing import Any
 from django.core.management.base import BaseCommand
 
 from search import hybrid, report
+from search.found import Asked
 from search.management.users import seen_by
 from search.results import MODES, SORTS
-from search.vocabulary import read
 
 
 class Command(BaseCommand):
@@ -27,14 +27,19 @@ class Command(BaseCommand):
         parser.add_argument("--sort", choices=SORTS, default=SORTS[0])
         parser.add_argument("--weaker", action="store_true", help="show weaker matches, too")
         parser.add_argument("--limit", type=int, default=20, help="at most so many hits (default 20)")
+        parser.add_argument("--exact", action="store_true", help="search misspelt words as they are")
         parser.add_argument("--user", default="", help="search as this user (default: all photos)")
         parser.add_argument("--json", action="store_true", help="print a list of objects")
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Search and print."""
         user = seen_by(options["user"])
+        asked = Asked(q=options["text"], mode=options["mode"], exact=options["exact"])
+        query, correction = asked.read(user)
+        for typed, meant in correction.words if correction else ():
+            self.stderr.write(f"“{typed}” was taken for “{meant}”; --exact searches for it as it is.")
         result = hybrid.search(
-            read(options["text"], user),
+            query,
             user,
             mode=options["mode"],
             sort=options["sort"],
