@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
 from library.actions.albums import create_album
 from library.models import Album, AuditEvent, Photo, Place, Root
@@ -62,7 +63,7 @@ def closed(owner: Any, open_photo: Photo) -> Root:  # noqa: F811 - a fixture
     SavedSearch.objects.create(
         owner=owner, name="Everything", query="show:duplicates", shared=True, is_album=True
     )
-    HistoryEntry.objects.create(user=owner, query="zebulhistory", at=hidden.taken_at)
+    HistoryEntry.objects.create(user=owner, query="zebulhistory", at=timezone.now())
     index_photos(Photo.objects.values_list("pk", flat=True))
     library_words.count()
     return root
@@ -108,8 +109,11 @@ def addresses(photo: Photo) -> Iterator[str]:
 def text_of(client: Client, address: str) -> str:
     response = client.get(address)
     assert response.status_code < 500, address
-    content = b"".join(response.streaming_content) if response.streaming else response.content  # type: ignore[arg-type]
-    return content.decode("utf-8", "replace").lower() if "image" not in response["Content-Type"] else ""
+    return (
+        response.getvalue().decode("utf-8", "replace").lower()
+        if "image" not in response["Content-Type"]
+        else ""
+    )
 
 
 def test_nothing_tells_of_a_closed_root(
