@@ -341,7 +341,15 @@ def test_members_do_not_undo_what_others_did(owner_client: Client, member_client
 
 
 @pytest.mark.parametrize(
-    "address", ["/people/", "/people/review?view=grid", "/people/others", "/people/{0}", "/people/{0}/faces"]
+    "address",
+    [
+        "/people/",
+        "/people/review?view=grid",
+        "/people/others",
+        "/people/history",
+        "/people/{0}",
+        "/people/{0}/faces",
+    ],
 )
 def test_more_rows_need_no_more_queries(owner_client: Client, address: str) -> None:
     anna = make_person("Anna")
@@ -353,6 +361,7 @@ def test_more_rows_need_no_more_queries(owner_client: Client, address: str) -> N
             photo = make_photo()
             say(add_face(photo, x=0.1), person)
             suggest(add_face(photo, x=0.6), anna)
+            answer(owner_client, "confirm", add_face(make_photo()), person=person.pk)
             add_face(make_photo())
 
     def count() -> int:
