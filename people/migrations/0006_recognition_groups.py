@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('library', '0014_albums_kept'),
+        ('library', '0015_albums_kept'),
         ('people', '0005_recognition'),
     ]
 
