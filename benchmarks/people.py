@@ -463,9 +463,9 @@ def part_speed(library: Library, result: dict[str, Any], options: Any, rows: np.
     from people.actions.cluster import cluster_all
 
     confirm_some(library, "spread")
-    cluster_all(space=library.space)
     result["one_face"] = one_by_one(library, rows)
     tell("one_face", result)
+    cluster_all(space=library.space)
     result["inbox"] = inbox(library)
     tell("inbox", result)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.http import Http404
 
 from library.models import Album, AlbumPhoto, Photo, PhotoFile, PhotoQuerySet, Root
@@ -39,7 +39,7 @@ def photo_or_404(
 
 def files_for(user: AbstractBaseUser | AnonymousUser, photo: Photo) -> list[PhotoFile]:
     """The files of a photo that lie in roots this user may see."""
-    files = photo.files.select_related("root").order_by("missing_since", "pk")
+    files = photo.files.select_related("root").order_by(F("missing_since").asc(nulls_first=True), "pk")
     if not user.is_authenticated:
         return []
     if not getattr(user, "is_superuser", False):

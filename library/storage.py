@@ -6,6 +6,7 @@ No path that comes from a request ever reaches this module: callers pass rows of
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterable
 from pathlib import Path
 from typing import BinaryIO, Literal
@@ -64,11 +65,15 @@ def open_original(photo: Photo, *, files: Iterable[PhotoFile] | None = None) -> 
         files = photo.files.present().select_related("root").order_by("pk")
     for file in files:
         try:
-            descriptor = os.open(original_path(file), os.O_RDONLY | os.O_CLOEXEC)
+            # A pipe that lies where the file was would wait for its writer for ever.
+            descriptor = os.open(original_path(file), os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
         except OSError as error:
             tried.append(f"{file.root.display_path}/{file.display_path}: {error.strerror}")
             continue
-        return file, os.fdopen(descriptor, "rb")
+        if stat.S_ISREG(os.fstat(descriptor).st_mode):
+            return file, os.fdopen(descriptor, "rb")
+        os.close(descriptor)
+        tried.append(f"{file.root.display_path}/{file.display_path}: not a file any more")
     raise OriginalMissing("; ".join(tried) or "No file of this photo is there any more.")
 
 

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from itertools import groupby
 from typing import TYPE_CHECKING, TypeAlias
 
-from django.db.models import Count, Exists, IntegerField, OuterRef, Prefetch, Q, Subquery
+from django.db.models import Count, Exists, F, IntegerField, OuterRef, Prefetch, Q, Subquery
 from django.db.models.functions import Coalesce, ExtractYear
 
 from library.access import photos_for
@@ -111,7 +111,7 @@ def with_details(photos: PhotoQuerySet, user: User) -> PhotoQuerySet:
     moves, whether it has this user's heart, its place and what a model wrote about it, and prefetches the
     tags.
     """
-    files = PhotoFile.objects.select_related("root").order_by("missing_since", "pk")
+    files = PhotoFile.objects.select_related("root").order_by(F("missing_since").asc(nulls_first=True), "pk")
     if not getattr(user, "is_superuser", False):
         files = files.filter(root__in=Root.objects.visible_to(user).values("pk"))
     hidden = photos_for(user).shown().filter(duplicate_of=OuterRef("pk")).order_by()

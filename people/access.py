@@ -89,9 +89,7 @@ class Figures:
 
 def figures_for(user: User, person_ids: Collection[int] | None = None) -> dict[int, Figures]:
     """The figures of these people, or of everybody, in two statements. Who has no photo to see is missing."""
-    seen = faces_for(user).filter(person__isnull=False, photo__in=gallery_photos(user)).order_by()
-    if person_ids is not None:
-        seen = seen.filter(person__in=person_ids)
+    seen = _seen(user, person_ids)
     best_first = seen.order_by(
         "person_id",
         Case(When(person__cover=F("pk"), then=0), default=1),
@@ -103,6 +101,16 @@ def figures_for(user: User, person_ids: Collection[int] | None = None) -> dict[i
     taken = F("photo__taken_local")
     rows = seen.values_list("person_id").annotate(Count("pk"), Min(taken), Max(taken))
     return {pk: Figures(count, first, last, covers.get(pk)) for pk, count, first, last in rows}
+
+
+def photo_counts_for(user: User) -> dict[int, int]:
+    """In how many photos of the gallery everybody is; a part of ``figures_for`` for a third of its time."""
+    return dict(_seen(user, None).values_list("person_id").annotate(Count("pk")))
+
+
+def _seen(user: User, person_ids: Collection[int] | None) -> QuerySet[Face]:
+    seen = faces_for(user).filter(person__isnull=False, photo__in=gallery_photos(user)).order_by()
+    return seen if person_ids is None else seen.filter(person__in=person_ids)
 
 
 def events_for(user: User) -> QuerySet[PeopleEvent]:

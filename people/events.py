@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from django.db.models import Count, QuerySet
 
-from people.access import events_for
+from people.access import events_for, people_for
 from people.models import PeopleEvent
 
 if TYPE_CHECKING:
@@ -57,18 +57,26 @@ def history(user: User) -> QuerySet[PeopleEvent]:
     return events_for(user).filter(by__isnull=False).annotate(faces=Count("labels")).order_by("-at", "-pk")
 
 
-def lines(events: Iterable[PeopleEvent]) -> list[Line]:
-    """Events of ``history`` in words; one more query for all names of others."""
+def lines(events: Iterable[PeopleEvent], user: User) -> list[Line]:
+    """Events of ``history`` in words; one more query for who of these people may be known by now."""
     found = list(events)
-    return [Line(event, _told(event), event.undone_at is None and event.kind != Kind.UNDO) for event in found]
+    people = {event.person.final_id for event in found if event.person}
+    known = set(people_for(user).filter(pk__in=people).values_list("pk", flat=True))
+    return [
+        Line(event, _told(event, known), event.undone_at is None and event.kind != Kind.UNDO)
+        for event in found
+    ]
 
 
-def _told(event: PeopleEvent) -> str:
+def _told(event: PeopleEvent, known: Collection[int]) -> str:
+    person = event.person
+    # Who was taken back was known to whoever made them; of others a name may be told that is new since.
+    may_name = person is not None and (person.removed or person.final_id in known)
     number = getattr(event, "faces", 0)
     data = event.data
     merged = ", ".join(str(name) for _, name in data.get("merged", []))
     values = {
-        "name": event.person.name if event.person else "somebody",
+        "name": person.name if person and may_name else "somebody",
         "faces": "One face" if number == 1 else f"{number} faces",
         "merged": merged or "Somebody",
         "before": _name_before(event),

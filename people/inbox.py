@@ -125,7 +125,8 @@ def names(user: User) -> list[str]:
 
 def person_by_name(user: User, name: str) -> Person | None:
     """Whom this user means by a name: the one of that name with most photos; upper case does not matter."""
-    named = {person.pk: person for person in people_for(user).filter(name__iexact=" ".join(name.split()))}
+    wanted = " ".join(name.replace("\0", " ").split())  # which PostgreSQL cannot compare
+    named = {person.pk: person for person in people_for(user).filter(name__iexact=wanted)}
     if len(named) < 2:
         return next(iter(named.values()), None)
     figures = figures_for(user, named)

@@ -15,7 +15,7 @@ from django.db import connection
 from django.http import Http404
 from pgvector import Vector
 
-from library.models import EmbeddingSpace, PhotoQuerySet
+from library.models import PhotoQuerySet
 from people.access import faces_for
 from people.models import Calibration, Face
 from people.thresholds import defaults_for
@@ -85,9 +85,8 @@ def _nearest(face: Face, photos: PhotoQuerySet) -> list[tuple[int, float]]:
         "photo": face.photo_id,
         "window": WINDOW,
     }
-    dimensions = EmbeddingSpace.objects.values_list("dimensions", flat=True).get(pk=face.space_id)
     with connection.cursor() as cursor:
-        cursor.execute(_template().format(eligible=eligible, dimensions=int(dimensions)), asked)
+        cursor.execute(_template().format(eligible=eligible, dimensions=len(face.embedding)), asked)
         return list(cursor.fetchall())
 
 

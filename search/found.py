@@ -146,17 +146,18 @@ class FoundPage:
     by: ByPicture | None = None
 
 
-def page(asked: Asked, user: User, after: str = "") -> FoundPage:
+def page(asked: Asked, user: User, after: str = "", *, counted: bool = True) -> FoundPage:
     """The page of results that begins at ``after``, a value of the page before, or the first one.
 
-    An ``after`` that no page gave out, or that is too old, begins at the top.
+    An ``after`` that no page gave out, or that is too old, begins at the top. What comes by date is counted
+    only if it is to be ``counted``: that takes longer than finding a page of it.
     """
     query, correction = asked.read(user)
     by = by_picture.asked(asked.parameters, user)
     if by is None and not query.clauses:
         return FoundPage(SearchResult(query, asked.mode))
     found = _ranked(query, asked, user, after, by) if asked.is_ranked(query) else None
-    found = found or _by_date(query, asked, user, after)
+    found = found or _by_date(query, asked, user, after, counted=counted)
     return replace(found, correction=correction, by=by)
 
 
@@ -195,7 +196,7 @@ def is_bounded(asked: Asked, user: User, count: int) -> bool:
     return count >= WINDOW and asked.is_ranked(asked.understood(user))
 
 
-def _by_date(query: SearchQuery, asked: Asked, user: User, after: str) -> FoundPage:
+def _by_date(query: SearchQuery, asked: Asked, user: User, after: str, *, counted: bool) -> FoundPage:
     allowed = filters.eligible(query, user)
     photos = _ordered(allowed.photos, asked)
     if (cursor := _cursor(after)) is not None:
@@ -206,7 +207,8 @@ def _by_date(query: SearchQuery, asked: Asked, user: User, after: str) -> FoundP
     reasons = explain([pk for pk, _ in shown], query, allowed.hidden_roots)
     hits = tuple(Hit(pk, 0.0, reasons.get(pk, Why())) for pk, _ in shown)
     notices = tuple(map(Notice, (*query.hints, *allowed.notices)))
-    result = SearchResult(query, asked.mode, hits, allowed.photos.count(), notices, asked.sort)
+    total = allowed.photos.count() if counted else 0
+    result = SearchResult(query, asked.mode, hits, total, notices, asked.sort)
     last = shown[-1] if len(rows) > PAGE_SIZE else None
     return FoundPage(result, after=str(Cursor(last[1], last[0])) if last and last[1] else "")
 

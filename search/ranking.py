@@ -47,8 +47,10 @@ _ORDERS: Final[dict[Sort, str]] = {
     "oldest": "taken_local, photo_id",
 }
 _TYPED_FIRST: Final = """
-    (d.document @@ (to_tsquery('simple', %(typed)s) || to_tsquery('english', %(typed)s))) DESC, d.photo_id DESC
+    (d.document @@ (to_tsquery('simple', %(typed)s) || to_tsquery('english', %(typed)s))) DESC,
+    d.photo_id DESC
 """
+_VECTOR: Final = re.compile(r"\[[-+.,e\d]{40,}\]")
 _NO_SCALE: Final = Scale(0.0, 1.0)
 
 
@@ -126,7 +128,7 @@ def ranked(ranking: Ranking, *, limit: int, offset: int) -> Ranked:
 
 
 def plan(ranking: Ranking) -> list[str]:
-    """How PostgreSQL goes about it: the lines of EXPLAIN ANALYZE. Runs the statement."""
+    """How PostgreSQL goes about it: the lines of EXPLAIN ANALYZE, without the vectors. Runs the statement."""
     try:
         statement, parameters = _statement(ranking)
     except EmptyResultSet:
@@ -134,7 +136,7 @@ def plan(ranking: Ranking) -> list[str]:
     with _index_settings(ranking), connection.cursor() as cursor:
         page = {"size": 50, "start": 0}
         cursor.execute(f"EXPLAIN (ANALYZE, BUFFERS, COSTS) {statement}", parameters | page)
-        return [str(line) for (line,) in cursor.fetchall()]
+        return [_VECTOR.sub("[…]", str(line)) for (line,) in cursor.fetchall()]
 
 
 def _run(ranking: Ranking, limit: int, offset: int) -> Ranked:

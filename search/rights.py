@@ -31,14 +31,19 @@ _ARRAYS: Final = {
 def known(entries: Iterable[Entry], user: User) -> list[Entry]:
     """Those of the entries that this user may know of, in their order. Fields are no secret; owners know all.
 
-    At most three queries. Only about people anything is asked for whoever may see every root.
+    At most three queries. Only about people and albums, which may be empty and somebody's own, anything is
+    asked for whoever may see every root.
     """
     wanted = list(entries)
     if user.is_authenticated and getattr(user, "is_superuser", False):
         return wanted
     hidden = hidden_roots(user)
     others = [entry for entry in wanted if entry.kind not in ("field", "person")]
-    told = set(others) if user.is_authenticated and not hidden else _told(others, user, hidden)
+    if user.is_authenticated and not hidden:
+        albums = [entry for entry in others if entry.kind == "album"]
+        told = set(others) - set(albums) | _told(albums, user, hidden)
+    else:
+        told = _told(others, user, hidden)
     told |= _people([entry for entry in wanted if entry.kind == "person"], user)
     return [entry for entry in wanted if entry.kind == "field" or entry in told]
 
@@ -56,7 +61,7 @@ def _parts() -> dict[str, str]:
 def _people(entries: list[Entry], user: User) -> set[Entry]:
     if not entries:
         return set()
-    keys = [entry.key for entry in entries]
+    keys = [entry.key for entry in entries if isinstance(entry.key, int)]
     found = set(people_for(user).filter(pk__in=keys, hidden=False).values_list("pk", flat=True))
     return {entry for entry in entries if entry.key in found}
 

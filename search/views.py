@@ -75,7 +75,8 @@ class Filter:
 def search(request: HttpRequest) -> HttpResponse:
     """What ``search.found.Asked`` reads from the address; ``after`` is where a later page begins."""
     asked, after = Asked.of(request.GET), request.GET.get("after", "")
-    page = found.page(asked, request.user, after)
+    following = bool(after) and is_fragment(request)
+    page = found.page(asked, request.user, after, counted=not following)
     context = {
         "asked": asked,
         "q": asked.q,
@@ -85,7 +86,7 @@ def search(request: HttpRequest) -> HttpResponse:
         "by": page.by,
         "layout": _layout(asked, page.result.query),
     }
-    if is_fragment(request) and after:
+    if following:
         return render(request, "search/_hits.html", context)
     context |= _around(request, asked, page)
     if not after and request.method == "GET" and page.result.query.clauses and request.user.pk:

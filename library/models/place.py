@@ -18,7 +18,8 @@ class PlaceQuerySet(models.QuerySet["Place"]):
         wanted = {each for each in names if any(each)}
         found = self._named(wanted)
         missing = [
-            Place(city=city, region=region, country=country) for city, region, country in wanted - set(found)
+            Place(city=city, region=region, country=country)
+            for city, region, country in sorted(wanted - set(found))
         ]
         if missing:
             self.bulk_create(missing, ignore_conflicts=True)
@@ -48,12 +49,12 @@ class Place(models.Model):
         constraints = (models.UniqueConstraint(fields=("city", "region", "country"), name="place_unique"),)
 
     def __str__(self) -> str:
-        return ", ".join(dict.fromkeys(name for name in self.names if name))
+        return ", ".join(self.shown)
 
     @property
-    def name(self) -> str:
-        """The most precise of them."""
-        return self.city or self.region or self.country
+    def shown(self) -> list[str]:
+        """The names that are known, each once, the most precise first."""
+        return list(dict.fromkeys(name for name in self.names if name))
 
     @property
     def names(self) -> PlaceNames:

@@ -17,7 +17,8 @@ class TagQuerySet(models.QuerySet["Tag"]):
         """The tags of these names by lower-cased name; those that do not exist are made."""
         wanted = {name.lower(): name for name in names}
         found = self._by_lower_name(wanted)
-        missing = [Tag(name=name) for lower, name in wanted.items() if lower not in found]
+        # In one order, so that no two who make the same ones wait for each other in a circle.
+        missing = [Tag(name=name) for lower, name in sorted(wanted.items()) if lower not in found]
         if missing:
             self.bulk_create(missing, ignore_conflicts=True)
             found = self._by_lower_name(wanted)

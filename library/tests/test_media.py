@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -102,6 +103,14 @@ def test_the_original_is_a_download_under_its_name(member_client: Client, photo:
 
 def test_an_original_that_is_gone(member_client: Client, photo: Photo, tmp_path: Path) -> None:
     (tmp_path / "a.jpg").unlink()
+    assert member_client.get(f"/original/{photo.pk}").status_code == 404
+
+
+def test_a_pipe_where_the_original_was_keeps_nobody_waiting(
+    member_client: Client, photo: Photo, tmp_path: Path
+) -> None:
+    (tmp_path / "a.jpg").unlink()
+    os.mkfifo(tmp_path / "a.jpg")
     assert member_client.get(f"/original/{photo.pk}").status_code == 404
 
 

@@ -9,7 +9,7 @@ from urllib.parse import quote
 import pytest
 from django.test import Client
 
-from library.models import Category, DuplicatePair, Photo
+from library.models import Category, DuplicatePair, Photo, Place
 from library.presentation import coordinates, exposure, utc_offset
 from library.tests.factories import add_description, add_tag, add_text, make_file, make_photo, make_root
 from library.tests.pages import assert_sound
@@ -159,6 +159,13 @@ def test_offsets_and_places_in_words() -> None:
     assert [utc_offset(minutes) for minutes in (None, 0, -210, 345)] == ["", "+00:00", "-03:30", "+05:45"]
     assert coordinates(Photo(latitude=-1.5, longitude=2.25)) == "1.50000° S, 2.25000° E"
     assert coordinates(Photo(latitude=-1.5)) == ""
+
+
+def test_names_of_a_place_lead_to_the_photos_taken_there(owner_client: Client) -> None:
+    place = Place.objects.create(city="Luxembourg", country="Luxembourg", region="Grand “Duchy”")
+    html = page(owner_client, make_photo(place=place))
+    assert html.count("?q=place:%22") == 2
+    assert "?q=place:%22Luxembourg%22" in html
 
 
 def test_a_photo_that_was_found_by_its_text_shows_where(owner_client: Client) -> None:

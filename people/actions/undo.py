@@ -148,9 +148,8 @@ def _reinstate(event: PeopleEvent, deed: Deed) -> None:
         if label.verdict == Verdict.REJECTED:
             same = answer is not None and answer.final_id == label.final_id
             outdone = [_weaker(label, answer)] if answer and same else []
-        elif (label.face_id, label.final_id) in rejected and label.source != Source.HUMAN_CONFIRMED:
-            outdone = [label]
-        elif (label.face_id, label.final_id) in rejected:
+        elif (label.face_id, label.final_id) in rejected and label.source == Source.HUMAN_CONFIRMED:
+            # A weaker name may come back: the rejection hides it, as it may have done before.
             raise CannotUndo("Somebody said since then that a face of it is not this person.")
         else:
             outdone = [_weaker(label, answer)] if answer else []

@@ -16,6 +16,7 @@ from library.models import Root
 from library.tests.factories import make_photo, make_renditions, make_root, make_user
 from library.tests.pages import assert_sound
 from people.actions.answers import confirm
+from people.actions.persons import edit
 from people.models import Calibration, Face, FaceLabel, PeopleEvent, Person, Suggestion
 from people.tests.factories import add_face, make_person, say
 
@@ -220,6 +221,7 @@ def test_the_person_page_tells_years_companions_and_suggestions(owner_client: Cl
     assert 'id="year-2019"' in html
     assert f"card-{asked.pk}" in html
     assert "Most often with" in html
+    assert "/search/export?q=person%3A%22Anna%22&amp;format=zip" in html
 
 
 def test_merging_tells_what_stands_against_it_and_is_undone(owner_client: Client) -> None:
@@ -311,6 +313,26 @@ def test_how_sure_names_are_is_for_owners(owner_client: Client, member_client: C
     assert member_client.get("/people/accuracy").status_code == 403
 
 
+def test_names_that_nobody_can_have_find_nobody(owner_client: Client) -> None:
+    anna = make_person("Anna")
+    assert "Anna" not in owner_client.get("/people/?q=b%00").content.decode()
+    assert owner_client.get(f"/people/{anna.pk}/merge?name=b%00").status_code == 422
+
+
+def test_the_history_tells_no_names_of_folders_that_were_closed(
+    member: Any, member_client: Client, owner: Any, closed_root: Root
+) -> None:
+    closed_root.visible_to.add(member)
+    person, photo = make_person("Anna"), make_photo(root=closed_root)
+    confirm(face_ids=[add_face(photo).pk], person=person, by=member)
+    assert "One face: Anna" in member_client.get("/people/history").content.decode()
+    closed_root.visible_to.remove(member)
+    edit(person=person, by=owner, name="Annabel")
+    html = member_client.get("/people/history").content.decode()
+    assert "One face: somebody" in html
+    assert "Anna" not in html
+
+
 def test_members_do_not_undo_what_others_did(owner_client: Client, member_client: Client) -> None:
     anna, face = make_person("Anna"), add_face(make_photo())
     answer(owner_client, "confirm", face, person=anna.pk)
@@ -319,7 +341,15 @@ def test_members_do_not_undo_what_others_did(owner_client: Client, member_client
 
 
 @pytest.mark.parametrize(
-    "address", ["/people/", "/people/review?view=grid", "/people/others", "/people/{0}", "/people/{0}/faces"]
+    "address",
+    [
+        "/people/",
+        "/people/review?view=grid",
+        "/people/others",
+        "/people/history",
+        "/people/{0}",
+        "/people/{0}/faces",
+    ],
 )
 def test_more_rows_need_no_more_queries(owner_client: Client, address: str) -> None:
     anna = make_person("Anna")
@@ -331,6 +361,7 @@ def test_more_rows_need_no_more_queries(owner_client: Client, address: str) -> N
             photo = make_photo()
             say(add_face(photo, x=0.1), person)
             suggest(add_face(photo, x=0.6), anna)
+            answer(owner_client, "confirm", add_face(make_photo()), person=person.pk)
             add_face(make_photo())
 
     def count() -> int:

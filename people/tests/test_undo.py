@@ -11,6 +11,7 @@ from library.models import Photo
 from library.tests.factories import make_photo
 from people.actions.answers import assign, confirm, ignore, reject, unassign
 from people.actions.guesses import record_guesses
+from people.actions.merge import merge
 from people.actions.names import import_names
 from people.actions.persons import create_person, edit, pin, rename, set_cover, unpin
 from people.actions.undo import undo
@@ -113,6 +114,22 @@ def test_a_rejection_since_then_keeps_a_guess_away(photo: Photo, anna: Person, m
     reject(face_ids=[face.pk], person=anna, by=member, overrule=True)
     undo(event=strange, by=member)
     assert (name_of(face), face.status) == (None, "face")
+
+
+def test_a_guess_that_a_rejection_hides_comes_back_hidden(
+    photo: Photo, anna: Person, ben: Person, member: Any
+) -> None:
+    """Guessed as Ben, not Anna, and then the two were one: nobody, until the merge is undone."""
+    face = add_face(photo)
+    reject(face_ids=[face.pk], person=anna, by=member)
+    guess(face, ben)
+    merging = merge(into=anna, others=[ben], by=member)
+    assert name_of(face) is None
+    event = create_person(name="Cleo", face_ids=[face.pk], by=member)
+    undo(event=event, by=member)
+    assert name_of(face) is None
+    undo(event=merging, by=member)
+    assert name_of(face) == "Ben"
 
 
 def test_what_the_program_did_is_undone_around_what_people_said(

@@ -125,7 +125,9 @@ def undo(request: HttpRequest, pk: int) -> HttpResponse:
 def history(request: HttpRequest) -> HttpResponse:
     """What was changed, the latest first, with its undo."""
     page = Paginator(history_of(request.user), HISTORY_PAGE).get_page(request.GET.get("page"))
-    return render(request, "people/history.html", {"page": page, "lines": lines(page.object_list)})
+    return render(
+        request, "people/history.html", {"page": page, "lines": lines(page.object_list, request.user)}
+    )
 
 
 @require_POST

@@ -15,7 +15,7 @@ from django.views.decorators.http import require_safe
 from library.models import Photo
 from library.timeline import gallery_photos, with_details
 from people import inbox
-from people.access import Figures, faces_for, figures_for, people_for, person_or_404
+from people.access import faces_for, people_for, person_or_404, photo_counts_for
 from people.forms import PersonForm
 from people.lookalikes import merge_candidates
 from people.models import Face, Person, Prototype
@@ -58,20 +58,15 @@ class Year:
 @require_safe
 def people(request: HttpRequest) -> HttpResponse:
     """Everybody this user may know of, the most frequent first; ``q`` is a part of the name."""
-    q, hidden = request.GET.get("q", "").strip()[:200], "hidden" in request.GET
+    q, hidden = request.GET.get("q", "").replace("\0", "").strip()[:200], "hidden" in request.GET
     found = people_for(request.user).filter(hidden=hidden)
     if q:
         found = found.filter(name__icontains=q)
-    figures = figures_for(request.user)
-    ordered = sorted(
-        found, key=lambda one: (-figures.get(one.pk, Figures()).photos, one.name.casefold(), one.pk)
-    )
+    photos = photo_counts_for(request.user)
+    ordered = sorted(found, key=lambda one: (-photos.get(one.pk, 0), one.name.casefold(), one.pk))
     page = Paginator(ordered, PAGE_SIZE).get_page(request.GET.get("page"))
     covers = inbox.portraits(request.user, [person.pk for person in page.object_list])
-    shown = [
-        Shown(person, figures.get(person.pk, Figures()).photos, covers.get(person.pk))
-        for person in page.object_list
-    ]
+    shown = [Shown(person, photos.get(person.pk, 0), covers.get(person.pk)) for person in page.object_list]
     counts = open_counts(request.user)
     query = urlencode({name: value for name, value in (("q", q), ("hidden", "1" if hidden else "")) if value})
     context = {
@@ -113,14 +108,15 @@ def person_context(request: HttpRequest, found: Person, form: PersonForm | None 
         "form": form or PersonForm(instance=found, owner=owner),
         "names": inbox.names(user),
         "search_url": search_url(found.name),
+        "download_url": search_url(found.name, view="export", format="zip"),
     }
 
 
-def search_url(name: str, *more: str) -> str:
-    """The search for somebody's photos, with further words of the query."""
+def search_url(name: str, *more: str, view: str = "search", **parameters: str) -> str:
+    """The search for somebody's photos, with further words of the query; or another view of its results."""
     quoted = name.replace('"', " ")
     query = " ".join([f'person:"{quoted}"', *more])
-    return f"{reverse('search:search')}?{urlencode({'q': query})}"
+    return f"{reverse(f'search:{view}')}?{urlencode({'q': query, **parameters})}"
 
 
 def _years(found: Person, user: User, counts: list[tuple[int | None, int]]) -> list[Year]:

@@ -96,7 +96,8 @@ def no_embedder(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def owner(db: None) -> User:
-    return make_user("owner", owner=True)
+    user: User = make_user("owner", owner=True)
+    return user
 
 
 @pytest.fixture

@@ -154,3 +154,13 @@ def test_the_number_of_queries_does_not_grow(library, owner, django_assert_num_q
     suggestions("z", member)
     with django_assert_num_queries(4):
         assert len(suggestions("ze", member)) == 10
+
+
+def test_an_empty_album_is_suggested_to_owners_only(library, owner):
+    member = make_user("member")
+    library("zeb", make_root())
+    Album.objects.create(title="Zebsurprise", created_by=owner)
+    lexicon.forget()
+    assert "album:Zebsurprise" in texts("zebs", owner)
+    assert texts("zebs", member) == []
+    assert 'album:"zebtrip 2019"' in texts("zebt", member)

@@ -212,7 +212,6 @@ def test_the_number_of_queries_does_not_grow(client, member, embedder, photo_of,
     fill(10)
     few = queries("cat"), queries("tag:cat")
     fill(35)
-    queries("cat")  # so is the sample of the scale, until photos are added
     assert (queries("cat"), queries("tag:cat")) == few
     monkeypatch.setattr("search.found.PAGE_SIZE", 40)
     # With a second page the order of the ranked ones is written down.

@@ -32,16 +32,26 @@ def visit(browser: Any, live_server: Any, transactional_db: None) -> Iterator[Ca
     context = browser.new_context(viewport=DESKTOP)
     context.add_cookies([{"name": name, "value": session, "url": live_server.url}])
 
+    def heard(message: Any) -> None:
+        if message.type == "error":
+            faults.append(message.text)
+
+    def answered(response: Any) -> None:
+        if response.status >= 400:
+            faults.append(f"{response.status} {response.url}")
+
     def open_page(address: str) -> Any:
         page = context.new_page()
         page.on("pageerror", lambda error: faults.append(str(error)))
-        page.on("console", lambda message: message.type == "error" and faults.append(message.text))
-        page.on("response", lambda r: r.status >= 400 and faults.append(f"{r.status} {r.url}"))
+        page.on("console", heard)
+        page.on("response", answered)
         page.set_default_timeout(10_000)
         page.goto(live_server.url + address)
         return page
 
     yield open_page
+    for page in context.pages:  # a request that is answered while the tables are emptied would lock them
+        page.wait_for_load_state("networkidle")
     context.close()
     assert not faults
 

@@ -39,7 +39,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
-        ('library', '0013_colours_by_photo'),
+        ('library', '0014_colours_by_photo'),
         ('people', '0003_imported_names'),
         ('search', '0001_initial'),
     ]

@@ -11,7 +11,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('auth', '0012_alter_user_first_name_max_length'),
-        ('search', '0003_suggest_and_cache'),
+        ('search', '0002_suggest_and_cache'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

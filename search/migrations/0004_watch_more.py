@@ -9,9 +9,9 @@ FACE = ('photo_id', 'space_id', 'embedding', 'person_id', 'status')
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('library', '0014_albums_kept'),
+        ('library', '0015_albums_kept'),
         ('people', '0005_recognition'),
-        ('search', '0004_saved_searches'),
+        ('search', '0003_saved_searches'),
     ]
 
     operations = [

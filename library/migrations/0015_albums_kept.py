@@ -9,7 +9,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('library', '0012_sessions_queues'),
-        ('library', '0013_colours_by_photo'),
+        ('library', '0014_colours_by_photo'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -53,7 +53,7 @@ def fill(apps, schema_editor):
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('library', '0012_search_places_and_favourites'),
+        ('library', '0013_places_and_favourites'),
     ]
 
     operations = [
