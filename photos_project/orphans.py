@@ -24,13 +24,18 @@ def end_without_parent(patience: float) -> bool:
     """
     if os.getpid() != os.getpgrp():
         return False
+    forking = os.getppid()
+
+    def note() -> None:
+        """Asked in the child, the parent could be dead already, and another one be watched."""
+        nonlocal forking
+        forking = os.getpid()
 
     def watch() -> None:
-        parent = os.getppid()
-        threading.Thread(target=_wait, args=(parent, patience), name="orphans", daemon=True).start()
+        threading.Thread(target=_wait, args=(forking, patience), name="orphans", daemon=True).start()
 
-    os.register_at_fork(after_in_child=watch)
     watch()
+    os.register_at_fork(before=note, after_in_child=watch)
     return True
 
 
