@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import os
+import sys
 
 import pytest
 from django.conf import settings
 
 from photos_project.testing import FOLDER
+
+
+@pytest.fixture(autouse=True)
+def _own_clock() -> None:
+    """The dates of made photos do not depend on the tests that ran before on the same worker."""
+    factories = sys.modules.get("library.tests.factories")
+    if factories is not None:
+        factories.restart_clock()
 
 
 @pytest.fixture(scope="session")

@@ -20,8 +20,8 @@ real embeddings, whose effective dimension is about 220):
 Photos are shot at events: a family group, some friends, a day, a place, a folder. The number of faces a
 person has falls like Zipf's law.
 
-The spectrum, the siblings' share, the noise of quality, the origins and the twins were changed after looking at
-results of grouping and matching, each time towards a harder world or nearer to published figures. It is a
+The spectrum, the siblings' share, the noise of quality, the origins and the twins were changed after looking
+at results of grouping and matching, each time towards a harder world or nearer to published figures. It is a
 made-up world: what it says about real faces is no more than that the parts fit together.
 """
 

@@ -185,6 +185,9 @@ class Engines:
             raise EngineUnavailable(f"{space.engine}/{space.model} is gone.", "Put it back.")
         return self.embedder_fake
 
+    def image_embedder_for(self, space: SpaceInfo, source: Mapping[str, Any]) -> FakeEmbedder:
+        return self.text_embedder_for(space, source)
+
     def embedder_source(self) -> dict[str, str]:
         return {"embedder": "fake", "version": self.embedder_fake.version}
 

@@ -76,7 +76,7 @@ def test_quickstart_takes_a_folder_to_the_end_and_says_so_in_json(
         ("embedder", "tagger", "reader", "faces", "hasher"), True
     )
     assert Category.objects.count() == 5
-    assert Schedule.objects.count() == 3
+    assert Schedule.objects.count() == 5
     err = capsys.readouterr().err
     assert "password (shown only" in err.lower()
     assert small_album.prints() == before

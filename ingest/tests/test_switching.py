@@ -24,7 +24,6 @@ from ingest.tests.engines import Engines
 from ingest.tests.pictures import Album, fail_on
 from library.models import AuditEvent, Category, EmbeddingSpace, Photo, PhotoEmbedding, Tag, TagMapping
 from people.models import Face, FaceLabel, Person
-from search.results import Notice
 from search.semantics import understand
 from vision.errors import EngineFailed
 from vision.tests.small_models import FIXED, build_clip_folder
@@ -286,8 +285,8 @@ def test_search_goes_on_with_the_old_model_while_the_new_one_is_at_work(
 
     def found() -> tuple[str, list[float]]:
         page = owner_client.get(reverse("search:search"), {"q": "a cat", "mode": "semantic"}).content.decode()
-        meaning = understand("a cat")
-        vector = [] if isinstance(meaning, Notice) else [round(float(value), 5) for value in meaning.vector]
+        meaning, _ = understand("a cat")
+        vector = [] if meaning is None else [round(float(value), 5) for value in meaning.vector]
         return ("off" if "Searching by meaning is off" in page else "on"), vector
 
     for seed in range(3):
@@ -303,7 +302,7 @@ def test_search_goes_on_with_the_old_model_while_the_new_one_is_at_work(
     assert found() == before
     shutil.move(old, tmp_path / "away")
     assert found() == ("off", [])
-    assert f"whose files are not here any more ({old})" in str(understand("a cat"))
+    assert f"whose files are not here any more ({old})" in str(understand("a cat")[1])
     # In the cache of downloads they are found without being named.
     (settings.MODEL_CACHE_DIR / "clip").mkdir(parents=True)
     shutil.move(tmp_path / "away", settings.MODEL_CACHE_DIR / "clip" / "old")

@@ -26,7 +26,14 @@ from library.models import (
 from library.storage import rendition_path
 
 _numbers = itertools.count(1)
+_hours = itertools.count(1)
 FIRST_DAY = datetime(2019, 7, 1, 12, 0, tzinfo=UTC)
+
+
+def restart_clock() -> None:
+    """Begin again with FIRST_DAY: each test has its photos in July 2019, however many were made before."""
+    global _hours
+    _hours = itertools.count(1)
 
 
 def make_user(username: str = "", *, owner: bool = False, **fields: Any) -> Any:
@@ -45,7 +52,7 @@ def make_root(path: bytes = b"", **fields: Any) -> Root:
 def make_photo(path: str = "", *, root: Root | None = None, **fields: Any) -> Photo:
     """A completed photo with one file below its root. Each photo is one hour younger than the last."""
     number = next(_numbers)
-    taken = FIRST_DAY + timedelta(hours=number)
+    taken = FIRST_DAY + timedelta(hours=next(_hours))
     values: dict[str, Any] = {
         "sha256": hashlib.sha256(b"%d" % number).hexdigest(),
         "width": 1200,
