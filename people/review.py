@@ -30,7 +30,7 @@ from django.db.models.functions import Abs, RowNumber
 
 from library.access import hidden_roots
 from people.access import faces_for, people_for
-from people.models import Face, FaceLabel, Suggestion
+from people.models import Face, FaceCluster, FaceLabel, Suggestion
 
 if TYPE_CHECKING:
     from people.access import User
@@ -140,7 +140,9 @@ def _groups_of(suggested: QuerySet[Suggestion], limit: int) -> list[_Group]:
 
 def _clusters(user: User, suggested: QuerySet[Suggestion], limit: int) -> list[_Group]:
     """Groups of faces for which nobody is suggested."""
-    unnamed = _unknown(user).filter(cluster__isnull=False, cluster__ignored=False)
+    # The few that are ignored are looked up once; a join would look up the group of every face.
+    ignored = FaceCluster.objects.filter(ignored=True)
+    unnamed = _unknown(user).filter(cluster__isnull=False).exclude(cluster__in=ignored.values("pk"))
     rows = (
         unnamed.exclude(pk__in=suggested.values("face"))
         .order_by()

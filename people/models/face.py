@@ -124,6 +124,12 @@ class Face(models.Model):
                 condition=Q(person__isnull=True, status="face"),
                 name="face_unknown",
             ),
+            # The inbox counts and sorts unknown faces; their rows are wide, since the vectors lie in them.
+            models.Index(
+                fields=("cluster", "-quality", "id"),
+                condition=Q(person__isnull=True, status="face"),
+                name="face_unknown_in_group",
+            ),
             # The inbox counts and shows groups from this index: rows of faces are wide.
             models.Index(
                 F("cluster"),
