@@ -12,12 +12,9 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
-import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from functools import partial
 from io import BytesIO
 from pathlib import Path
@@ -27,6 +24,9 @@ import numpy as np
 
 PROJECT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(PROJECT))
+
+from benchmarks.installation import installation  # noqa: E402 - the path comes first
+
 PREVIEW, THUMBNAIL = 2048, 400
 ROUNDS = 6
 #: CPU-seconds of the bare work and of the lane, and seconds on the clock of the lane.
@@ -94,28 +94,6 @@ def cost(work: Callable[[], object]) -> tuple[float, float]:
     cpu, clock = time.process_time(), time.perf_counter()
     work()
     return time.process_time() - cpu, time.perf_counter() - clock
-
-
-@contextmanager
-def installation() -> Iterator[Path]:
-    """A temporary library with an embedded PostgreSQL of its own."""
-    with tempfile.TemporaryDirectory(prefix="heirloom-bench-") as folder:
-        Path(folder).chmod(0o755)
-        data_dir = Path(folder) / "data"
-        os.environ |= {"DATA_DIR": str(data_dir), "LOG_LEVEL": "ERROR", "ENV_FILE": os.devnull}
-        os.environ["DJANGO_SETTINGS_MODULE"] = "photos_project.settings"
-        os.environ.pop("DATABASE_URL", None)
-        import django
-
-        django.setup()
-        from ingest.setup import prepare
-        from photos_project import embedded_postgres
-
-        try:
-            prepare()
-            yield Path(folder)
-        finally:
-            embedded_postgres.remove(data_dir)
 
 
 def measure(folder: Path) -> dict[str, Any]:

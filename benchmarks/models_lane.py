@@ -35,7 +35,7 @@ from benchmarks.engine_cases import (  # noqa: E402
     random_faces,
     random_ram_plus,
 )
-from benchmarks.ingest import installation  # noqa: E402
+from benchmarks.installation import installation  # noqa: E402
 from benchmarks.previews import pictures  # noqa: E402
 from vision.errors import EngineUnavailable  # noqa: E402
 

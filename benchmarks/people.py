@@ -17,14 +17,11 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import resource
 import statistics
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -36,31 +33,11 @@ sys.path[:0] = [str(PROJECT), str(PROJECT / "benchmarks")]
 from people_pictures import read_folder, read_pairs  # noqa: E402
 from people_world import World, make_world  # noqa: E402
 
+from benchmarks.installation import installation  # noqa: E402 - the path comes first
+
 CONFIRMATIONS = 3
 ONE_BY_ONE = 300
 GOAL = 0.95
-
-
-@contextmanager
-def installation() -> Iterator[None]:
-    """A temporary library with an embedded PostgreSQL of its own."""
-    with tempfile.TemporaryDirectory(prefix="heirloom-bench-") as folder:
-        Path(folder).chmod(0o755)
-        data_dir = Path(folder) / "data"
-        os.environ |= {"DATA_DIR": str(data_dir), "LOG_LEVEL": "ERROR", "ENV_FILE": os.devnull}
-        os.environ["DJANGO_SETTINGS_MODULE"] = "photos_project.settings"
-        os.environ.pop("DATABASE_URL", None)
-        import django
-
-        django.setup()
-        from ingest.setup import prepare
-        from photos_project import embedded_postgres
-
-        try:
-            prepare()
-            yield
-        finally:
-            embedded_postgres.remove(data_dir)
 
 
 class Library:

@@ -33,7 +33,8 @@ import psutil
 PROJECT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(PROJECT))
 
-from benchmarks.ingest import PREVIEW, THUMBNAIL, bare_files, cost, installation  # noqa: E402
+from benchmarks.ingest import PREVIEW, THUMBNAIL, bare_files, cost  # noqa: E402
+from benchmarks.installation import installation  # noqa: E402
 
 SIZE = (4032, 3024)
 THREADS = 2

@@ -30,7 +30,8 @@ from typing import Any
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-from benchmarks.synthetic import Space, fill, installation
+from benchmarks.installation import installation
+from benchmarks.synthetic import Space, fill
 
 PAGE = 48
 NEAREST = 20

@@ -10,13 +10,9 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import statistics
 import sys
-import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -24,29 +20,10 @@ import numpy as np
 
 PROJECT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(PROJECT))
+
+from benchmarks.installation import installation  # noqa: E402 - the path comes first
+
 BATCH = 1000
-
-
-@contextmanager
-def installation() -> Iterator[None]:
-    """A temporary library with an embedded PostgreSQL of its own."""
-    with tempfile.TemporaryDirectory(prefix="heirloom-bench-") as folder:
-        Path(folder).chmod(0o755)
-        data_dir = Path(folder) / "data"
-        os.environ |= {"DATA_DIR": str(data_dir), "LOG_LEVEL": "ERROR", "ENV_FILE": os.devnull}
-        os.environ["DJANGO_SETTINGS_MODULE"] = "photos_project.settings"
-        os.environ.pop("DATABASE_URL", None)
-        import django
-
-        django.setup()
-        from ingest.setup import prepare
-        from photos_project import embedded_postgres
-
-        try:
-            prepare()
-            yield
-        finally:
-            embedded_postgres.remove(data_dir)
 
 
 def units(random: np.random.Generator, count: int, dimensions: int) -> np.ndarray:

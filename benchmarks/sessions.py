@@ -25,7 +25,7 @@ import psutil
 
 PROJECT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(PROJECT))
-from benchmarks.search_crops import installation  # noqa: E402 - the path comes first
+from benchmarks.installation import installation  # noqa: E402 - the path comes first
 
 FOLDERS = 2000
 PHOTOS = """

@@ -11,13 +11,10 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import statistics
 import sys
-import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -25,32 +22,13 @@ import numpy as np
 
 PROJECT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(PROJECT))
+
+from benchmarks.installation import installation  # noqa: E402 - the path comes first
+
 SOUNDS = (
     "b c d f g h j k l m n p r s t v w br cl dr fl gr pl sh st tr",
     "a e i o u an er in ol um ast ent ill ond",
 )
-
-
-@contextmanager
-def installation() -> Iterator[None]:
-    """A temporary library with an embedded PostgreSQL of its own."""
-    with tempfile.TemporaryDirectory(prefix="heirloom-bench-") as folder:
-        Path(folder).chmod(0o755)
-        data_dir = Path(folder) / "data"
-        os.environ |= {"DATA_DIR": str(data_dir), "LOG_LEVEL": "ERROR", "ENV_FILE": os.devnull}
-        os.environ |= {"DJANGO_SETTINGS_MODULE": "photos_project.settings", "ALLOWED_HOSTS": "testserver"}
-        os.environ.pop("DATABASE_URL", None)
-        import django
-
-        django.setup()
-        from ingest.setup import prepare
-        from photos_project import embedded_postgres
-
-        try:
-            prepare()
-            yield
-        finally:
-            embedded_postgres.remove(data_dir)
 
 
 def made_up_words(count: int) -> list[str]:
@@ -175,7 +153,7 @@ def main() -> None:
     options = parser.parse_args()
     words = made_up_words(options.words)
     result: dict[str, Any] = {"photos": options.photos, "words": options.words}
-    with installation():
+    with installation(ALLOWED_HOSTS="testserver"):
         from search import lexicon, library_words
         from search.query import parse
         from search.spelling import correct

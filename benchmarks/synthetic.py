@@ -8,11 +8,7 @@ from another common direction, as texts of CLIP do. Everything follows from the 
 
 from __future__ import annotations
 
-import os
 import sys
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -79,28 +75,6 @@ FROM generate_series({start}, {end}) AS n,
         FROM generate_series(1, CASE WHEN n % 3 = 0 THEN 20 ELSE 0 END) AS k
     ) AS written
 """
-
-
-@contextmanager
-def installation() -> Iterator[None]:
-    """A temporary library with an embedded PostgreSQL of its own."""
-    with tempfile.TemporaryDirectory(prefix="heirloom-bench-") as folder:
-        Path(folder).chmod(0o755)
-        data_dir = Path(folder) / "data"
-        os.environ |= {"DATA_DIR": str(data_dir), "LOG_LEVEL": "ERROR", "ENV_FILE": os.devnull}
-        os.environ["DJANGO_SETTINGS_MODULE"] = "photos_project.settings"
-        os.environ.pop("DATABASE_URL", None)
-        import django
-
-        django.setup()
-        from ingest.setup import prepare
-        from photos_project import embedded_postgres
-
-        try:
-            prepare()
-            yield
-        finally:
-            embedded_postgres.remove(data_dir)
 
 
 class Space:
