@@ -526,6 +526,8 @@ def main() -> None:
     parser.add_argument("--parts", nargs="*", choices=PARTS, default=["groups", "naming", "speed", "answers"])
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
+    if options.people < 30:
+        parser.error("--people: 30 at least; the made-up library has ten origins and three pairs of twins")
     with installation():
         if options.pairs:
             result = read_pairs(options.pairs)
