@@ -121,12 +121,20 @@ class Supervisor:
         self._spawn(child)
 
     def stop(self) -> None:
-        """End all children in reverse order: SIGTERM, some patience, then SIGKILL to the whole group."""
+        """End all children: SIGTERM to each, some patience, then SIGKILL to the whole group.
+
+        They stop side by side: several that hang cost the patience of one.
+        """
         self.stop_file.touch()
+        for process in (child.process for child in reversed(self._children)):
+            if process is not None and process.poll() is None:
+                process.terminate()
+        asked = time.monotonic()
         for child in reversed(self._children):
             child.restart_at = None
             if child.process is not None:
-                _end_group(child.process.pid, child.spec.stop_seconds, leader=child.process)
+                left = max(child.spec.stop_seconds - (time.monotonic() - asked), 0.0)
+                _end_group(child.process.pid, left, leader=child.process)
                 log.info("child.stopped", child=child.spec.name, status=child.process.returncode)
                 child.process = None
             self._record(child.spec).unlink(missing_ok=True)

@@ -117,7 +117,13 @@ class Monkey:
         """Stop what runs as Ctrl-C does, look at everything once more in the foreground, repair."""
         if self._process is not None and self._process.poll() is None:
             self._process.send_signal(signal.SIGINT)
-            self._process.wait(90)
+            try:
+                self._process.wait(150)
+            except subprocess.TimeoutExpired:
+                # Whoever waits that long kills it; what is left behind must not matter then, either.
+                self.say("it did not stop within 150 s and was killed")
+                self._process.kill()
+                self._process.wait()
         command = ("quickstart", str(self.photos), "--no-serve")
         self.installation.manage(*command, timeout=patience)
         self.installation.manage("process", "--repair", timeout=patience)
