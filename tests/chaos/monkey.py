@@ -39,6 +39,8 @@ SETTINGS = {
 }
 #: A cluster that hangs and has lost its supervisor ends after its slice and the time it is given to stop.
 LONGEST_END = 6 + 30 + 10
+#: What it waits for, one after the other: clusters left by the one that was killed, its own, the database.
+LONGEST_STOP = LONGEST_END + 30 + 60 + 14
 WORDS = ("harbour", "kitchen", "birthday", "receipt", "garden", "winter", "station", "letter", "orchard")
 FINAL = "('completed', 'partial', 'failed')"
 
@@ -118,15 +120,18 @@ class Monkey:
         if self._process is not None and self._process.poll() is None:
             self._process.send_signal(signal.SIGINT)
             try:
-                self._process.wait(150)
-            except subprocess.TimeoutExpired:
-                # Whoever waits that long kills it; what is left behind must not matter then, either.
-                self.say("it did not stop within 150 s and was killed")
-                self._process.kill()
-                self._process.wait()
+                self._process.wait(LONGEST_STOP)
+            except subprocess.TimeoutExpired as slow:
+                alive = [self._process.pid, *self._process_tree()]
+                raise AssertionError(f"quickstart did not stop in {LONGEST_STOP} s; alive: {alive}") from slow
         command = ("quickstart", str(self.photos), "--no-serve")
         self.installation.manage(*command, timeout=patience)
         self.installation.manage("process", "--repair", timeout=patience)
+
+    def _process_tree(self) -> list[str]:
+        """The children of quickstart, in words, for whoever has to find out why it does not stop."""
+        found = psutil.Process(self._process.pid).children(recursive=True) if self._process else []
+        return [f"{child.pid} {child.status()} {' '.join(child.cmdline()[-3:])}" for child in found]
 
     def judge(self, undisturbed: dict[str, Any], originals: dict[str, tuple[str, int]]) -> list[str]:
         """Everything that is not as after an undisturbed run, in words."""
