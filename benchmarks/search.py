@@ -1,6 +1,6 @@
 """How fast a search is in a large library, how much of the nearest it finds, and how good its order is.
 
-    .venv/bin/python benchmarks/search.py [--photos 100000] [--dimensions 512] [--rounds 100] [--json]
+    .venv/bin/python benchmarks/search.py [--photos 100000] [--dimensions 512] [--keep FOLDER] [--json]
     .venv/bin/python benchmarks/search.py --pictures FOLDER --judgements FILE.csv [--json]
 
 The first form fills a temporary library (``benchmarks/synthetic.py``), builds the vector index as
@@ -8,7 +8,9 @@ The first form fills a temporary library (``benchmarks/synthetic.py``), builds t
 reasons, under no filter and under filters that leave half, a hundredth and a ten-thousandth. Texts come with
 their vectors, so the times are without the text encoder; ``--clip FOLDER`` (an ONNX export) adds it. Recall
 is how many of the 20 nearest photos are among the first 20 by meaning. Wall times of a busy machine are upper
-bounds; the time of the processor is that of this process and of its database connection.
+bounds; the time of the processor is that of this process and of its database connection. Filling and indexing
+a million takes hours; ``--keep FOLDER`` leaves the library there, and the next run with the same folder only
+measures.
 
 The second form takes pictures and judgements (a line each: query, name of a file that answers it, with an
 optional grade 1..3) and compares the order by words, by meaning and by both: nDCG@10, the mean over queries.
@@ -195,9 +197,12 @@ def encoder(folder: Path, rounds: int) -> dict[str, float]:
 
 def large(options: argparse.Namespace) -> dict[str, Any]:
     """Fill, build, measure."""
+    from library.models import Photo
+
     space = Space(options.dimensions)
     started = time.perf_counter()
-    fill(options.photos, space)
+    if Photo.objects.count() != options.photos:
+        fill(options.photos, space)
     result: dict[str, Any] = {
         "photos": options.photos,
         "dimensions": options.dimensions,
@@ -269,9 +274,10 @@ def main() -> None:
     parser.add_argument("--clip", type=Path, help="folder of an ONNX CLIP, to time its text encoder")
     parser.add_argument("--pictures", type=Path, help="folder of pictures for the judgements")
     parser.add_argument("--judgements", type=Path, help="CSV: query, file name, grade 1..3")
+    parser.add_argument("--keep", type=Path, help="keep the large library in this folder, and use it again")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
-    with installation():
+    with installation(keep=options.keep):
         result = judged(options) if options.judgements else large(options)
     print(json.dumps(result, indent=None if options.json else 2, ensure_ascii=False))
 

@@ -16,7 +16,7 @@ from people.locks import enter_alone
 from people.models import Face
 
 _SAID: Final = """
-    SELECT face.id,
+    SELECT face.id, face.person_id AS was,
         CASE WHEN mark.verdict IS NULL THEN named.person_id END AS person_id,
         CASE WHEN mark.verdict IS NULL THEN coalesce(named.source, '') ELSE '' END AS person_source,
         coalesce(mark.verdict, 'face') AS status
@@ -48,6 +48,7 @@ UPDATE people_face face
 SET person_id = said.person_id, person_source = said.person_source, status = said.status
 FROM ({_SAID} WHERE face.id = ANY(%s)) said
 WHERE face.id = said.id AND {_DIFFERS}
+RETURNING face.id, said.was
 """  # noqa: S608 - constants of this module
 
 #: A statement that gives a line for each face that is not what its labels say.
@@ -57,16 +58,16 @@ FROM people_face face JOIN ({_SAID}) said ON said.id = face.id WHERE {_DIFFERS}
 """  # noqa: S608 - constants of this module
 
 
-def derive(face_ids: Collection[int]) -> int:
-    """Bring these faces in line with their labels. Returns how many changed.
+def derive(face_ids: Collection[int]) -> dict[int, int | None]:
+    """Bring these faces in line with their labels. Returns those that changed, with whose they were before.
 
     The caller has locked them (``people.locks``) and looks after the hard rules (``people.rules``).
     """
     if not face_ids:
-        return 0
+        return {}
     with connection.cursor() as cursor:
         cursor.execute(_DERIVE, [list(face_ids)])
-        return int(cursor.rowcount)
+        return dict(cursor.fetchall())
 
 
 def disagreeing() -> list[str]:
@@ -80,4 +81,4 @@ def disagreeing() -> list[str]:
 def repair() -> int:
     """Bring all faces in line, after somebody wrote labels by hand. Returns how many changed."""
     enter_alone()
-    return derive(list(Face.objects.order_by("pk").values_list("pk", flat=True)))
+    return len(derive(list(Face.objects.order_by("pk").values_list("pk", flat=True))))

@@ -88,14 +88,15 @@ def questions(user: User, limit: int = 20, *, person_id: int | None = None) -> l
 
 def open_counts(user: User) -> dict[str, int]:
     """How many visible faces are ``suggested`` to be somebody, ``grouped`` without a name, or ``single``."""
-    unknown = _unknown(user)
-    asked = Q(suggestions__rank=1)
-    counted = unknown.aggregate(
-        suggested=Count("pk", filter=asked, distinct=True),
-        grouped=Count("pk", filter=~asked & Q(cluster__isnull=False), distinct=True),
-        single=Count("pk", filter=~asked & Q(cluster__isnull=True), distinct=True),
-    )
-    return dict(counted)
+    # Counted apart from each other: a join would look up the suggestions of every unknown face.
+    groups = {
+        "grouped": Count("pk", filter=Q(cluster__isnull=False)),
+        "single": Count("pk", filter=Q(cluster=None)),
+    }
+    unknown = _unknown(user).aggregate(**groups)
+    asked = _unknown(user).filter(Exists(Suggestion.objects.filter(face=OuterRef("pk"), rank=1)))
+    suggested = asked.aggregate(**groups)
+    return {kind: unknown[kind] - suggested[kind] for kind in groups} | {"suggested": sum(suggested.values())}
 
 
 def single_faces(user: User) -> QuerySet[Face]:

@@ -33,9 +33,12 @@ class Deed:
     def __init__(
         self, kind: str, *, by: AbstractBaseUser | None, person: Person | None = None, **data: Any
     ) -> None:
-        self.event = PeopleEvent.objects.create(kind=kind, by_id=by.pk if by else None, person=person)
+        self.event = PeopleEvent.objects.create(
+            kind=kind, by_id=by.pk if by else None, person=person, data=dict(data)
+        )
         self.data: dict[str, Any] = data
         self.faces: set[int] = set()
+        self._taken: set[int] = set()
 
     def say(
         self,
@@ -83,21 +86,27 @@ class Deed:
 
     def finish(self) -> PeopleEvent:
         """Derive, hold the rules, tidy up, and store the event. Raises what ``people.rules`` refuses."""
-        derive(self.faces)
+        self._derive(self.faces)
         # A name that goes may uncover a weaker one of another source, which is judged in the next round.
         while losing := giving_way(self.faces):
             self.revoke(FaceLabel.objects.filter(face__in=losing, verdict=Verdict.CONFIRMED))
-            derive(losing)
-        self._tidy_covers()
-        self._tidy_prototypes()
-        self.event.data = self.data
-        self.event.save(update_fields=["data"])
+            self._derive(losing)
+        # What was nobody's face is no cover and no prototype.
+        if self._taken:
+            self._tidy_covers()
+            self._tidy_prototypes()
+        if self.event.data != self.data:
+            self.event.data = self.data
+            self.event.save(update_fields=["data"])
         return self.event
+
+    def _derive(self, face_ids: Collection[int]) -> None:
+        self._taken.update(pk for pk, person_id in derive(face_ids).items() if person_id is not None)
 
     def _tidy_covers(self) -> None:
         """Nobody keeps somebody else's face as cover."""
         strange = ~Q(cover__person=F("pk")) | Q(cover__person__isnull=True)
-        people = Person.objects.active().filter(strange, cover__in=self.faces)
+        people = Person.objects.active().filter(strange, cover__in=self._taken)
         covers = [[pk, cover] for pk, cover in people.values_list("pk", "cover_id")]
         if covers:
             Person.objects.filter(pk__in=[pk for pk, _ in covers]).update(cover=None)
@@ -105,7 +114,7 @@ class Deed:
 
     def _tidy_prototypes(self) -> None:
         """A good face goes along with its name, and goes when nobody is named."""
-        found = Prototype.objects.filter(face__in=self.faces).exclude(person=F("face__person"))
+        found = Prototype.objects.filter(face__in=self._taken).exclude(person=F("face__person"))
         for prototype in found.select_related("face").order_by("pk"):
             person_id = prototype.face.person_id
             if person_id is not None:

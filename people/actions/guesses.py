@@ -34,7 +34,31 @@ def record_guesses(*, assignments: Sequence[Guess], engine: str) -> PeopleEvent 
     best = {face: (face, person, sure) for face, person, sure in sorted(assignments, key=lambda one: one[2])}
     faces = {face.pk: face for face in lock_photos_of(best)}
     people = _people({person for _, person, _ in best.values()})
-    guesses = _allowed(best.values(), faces, people)
+    return _record(_allowed(best.values(), faces, people), engine)
+
+
+def record_found(
+    *, assignments: Sequence[Guess], faces: Collection[Face], leaving: Collection[int], engine: str
+) -> PeopleEvent | None:
+    """As ``record_guesses`` for what ``people.suggestions`` has just found in these faces, which are locked.
+
+    ``faces`` are all of their photos, as they were then; ``leaving`` those whose guess was withdrawn since.
+    What was looked at there is not asked again: only names that people took off, and faces of other engines
+    that hold a name in the same photo.
+    """
+    moving = {*leaving, *(face for face, _, _ in assignments)}
+    photo_of = {face.pk: face.photo_id for face in faces}
+    holders = {(face.photo_id, face.person_id) for face in faces if face.pk not in moving}
+    never = _taken_off([face for face, _, _ in assignments])
+    allowed = [
+        (face, person, sure)
+        for face, person, sure in assignments
+        if (face, person) not in never and (photo_of[face], person) not in holders
+    ]
+    return _record(allowed, engine)
+
+
+def _record(guesses: Sequence[Guess], engine: str) -> PeopleEvent | None:
     if not guesses:
         return None
     deed = Deed(Kind.GUESS, by=None, faces=len(guesses), engine=engine)

@@ -9,9 +9,9 @@ from typing import Final
 from django.db import transaction
 
 from library.models import EmbeddingSpace
-from people.actions.guesses import record_guesses, withdraw_guesses
+from people.actions.guesses import record_found, withdraw_guesses
 from people.locks import enter_gate, lock_faces_in
-from people.models import Suggestion
+from people.models import Face, Suggestion
 from people.suggestions import Candidate, Decisions, decide, is_open
 
 #: The definition of what is done here; a new one is a reason to look at all faces again.
@@ -70,20 +70,25 @@ def recognise_together(*, photo_ids: Sequence[int]) -> Recognised:
     Suggestion.objects.filter(face__in=[face.pk for face in faces if not is_open(face)]).delete()
     spaces = EmbeddingSpace.objects.select_related("calibration").order_by("pk")
     whole = Recognised()
-    for space in spaces.filter(pk__in={face.space_id for face in faces}):
-        whole += _carry_out(decide(faces, space), space)
+    for number, space in enumerate(spaces.filter(pk__in={face.space_id for face in faces})):
+        if number:
+            # What was found by one engine holds for the next one.
+            faces = lock_faces_in(photo_ids)
+        whole += _carry_out(decide(faces, space), faces, space)
     return whole
 
 
-def _carry_out(decisions: Decisions, space: EmbeddingSpace) -> Recognised:
+def _carry_out(decisions: Decisions, faces: Collection[Face], space: EmbeddingSpace) -> Recognised:
     leaving = list(_guessed(decisions))
     if leaving:
         withdraw_guesses(face_ids=leaving)
     new = [one for one in decisions.named if one.face.guess != one.person_id]
     named = 0
     if new:
-        event = record_guesses(
+        event = record_found(
             assignments=[(one.face.pk, one.person_id, round(one.probability, 4)) for one in new],
+            faces=faces,
+            leaving=leaving,
             engine=f"{space.engine}/{space.model} {VERSION}",
         )
         named = event.data["faces"] if event else 0

@@ -130,14 +130,6 @@ class Face(models.Model):
                 condition=Q(person__isnull=True, status="face"),
                 name="face_unknown_in_group",
             ),
-            # The inbox counts and shows groups from this index: rows of faces are wide.
-            models.Index(
-                F("cluster"),
-                F("quality").desc(),
-                F("id"),
-                condition=Q(person__isnull=True, status="face"),
-                name="face_unknown_of_group",
-            ),
         )
         ordering = ("photo", "x")
 

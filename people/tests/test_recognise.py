@@ -9,7 +9,7 @@ import pytest
 from library.tests.factories import make_photo
 from people.actions.answers import confirm, reject
 from people.actions.recognise import recognise
-from people.matching import FEW, nearest_people
+from people.matching import nearest_people
 from people.models import Face, PeopleEvent, Person, Suggestion
 from people.tests.recognition import between, confirmed, face_like, known_person, look
 
@@ -184,7 +184,7 @@ def test_it_stops_between_transactions_and_goes_on() -> None:
 def test_few_and_many_faces_are_compared_alike() -> None:
     for number, name in enumerate(("Anna", "Bea", "Cleo")):
         known_person(name, number, faces=2)
-    faces = [face_like(between(n % 3, (n + 1) % 3, 0.6, 0.3, noise=n)) for n in range(FEW + 1)]
+    faces = [face_like(between(n % 3, (n + 1) % 3, 0.6, 0.3, noise=n)) for n in range(25)]
     space = faces[0].space
     assert space is not None
     many = nearest_people([face.pk for face in faces], space)
@@ -194,3 +194,31 @@ def test_few_and_many_faces_are_compared_alike() -> None:
         assert [one.person_id for one in few[face.pk]] == [one.person_id for one in many[face.pk]]
         for one, other in zip(few[face.pk], many[face.pk], strict=True):
             assert one.similarity == pytest.approx(other.similarity, abs=1e-5)
+
+
+def test_what_changes_about_prototypes_is_seen_at_once() -> None:
+    """Their vectors are kept in memory, and everything here happens in one transaction."""
+    anna, bea = known_person("Anna", 0), known_person("Bea", 1)
+    face = face_like(look(0, 0.9))
+    assert face.space is not None
+
+    def nearest() -> dict[int, float]:
+        assert face.space is not None
+        return {
+            one.person_id: round(one.similarity, 3) for one in nearest_people([face.pk], face.space)[face.pk]
+        }
+
+    assert nearest() == {anna.pk: 0.9, bea.pk: 0.0}
+    cleo = known_person("Cleo", 0)
+    assert nearest() == {anna.pk: 0.9, bea.pk: 0.0, cleo.pk: 0.9}
+    prototype = bea.prototypes.get()
+    Face.objects.filter(pk=prototype.face_id).update(embedding=look(0, 0.5, noise=1))
+    assert nearest()[bea.pk] == 0.45
+    Face.objects.filter(pk=prototype.face_id).update(embedding=look(0, 0.6, noise=1))
+    assert nearest()[bea.pk] == 0.54
+    Person.objects.filter(pk=anna.pk).update(removed=True)
+    assert set(nearest()) == {bea.pk, cleo.pk}
+    Person.objects.filter(pk=cleo.pk).update(merged_into=bea)
+    assert set(nearest()) == {bea.pk}
+    prototype.delete()
+    assert nearest_people([face.pk], face.space) == {}
