@@ -13,7 +13,7 @@ from ingest.entering import enter
 from ingest.leases import Worker
 from ingest.leftovers import remove_abandoned
 from ingest.runner import never
-from ingest.sources import sources
+from ingest.sources import Source, sources
 from ingest.steps.preprocessing import (
     Preprocessed,
     ReadFile,
@@ -29,17 +29,27 @@ PHOTOS_A_THREAD = 8
 
 @dataclass(slots=True)
 class _Batch:
-    """Claimed photos being read."""
+    """Claimed photos: being read, then being decoded."""
 
     ids: list[int]
-    reads: list[Future[ReadFile]] = field(default_factory=list)
+    reading: list[tuple[Source, Future[ReadFile]]]
+    reads: list[ReadFile] = field(default_factory=list)
+    decoding: dict[int, Future[Preprocessed]] = field(default_factory=dict)
+
+    def wait(self) -> dict[int, Preprocessed]:
+        """What came of the pictures, once all are decoded."""
+        return {pk: _result(future) for pk, future in self.decoding.items()}
+
+    def contents(self) -> set[str]:
+        """Hashes of what was read."""
+        return {found.sha256 for found in self.reads if found.sha256}
 
 
 class FilesLane:
     """Preprocesses until nothing is left or ``should_stop`` says so.
 
-    ``threads`` decode in parallel (Pillow lets go of the interpreter lock); the next batch is being read from
-    disk while the current one is decoded.
+    ``threads`` decode in parallel (Pillow and libvips let go of the interpreter lock). While they decode one
+    batch, the one before is entered here.
     """
 
     def __init__(
@@ -59,44 +69,67 @@ class FilesLane:
         """Work; returns the number of photos finished."""
         leases.recover()
         remove_abandoned()
+        pool = ThreadPoolExecutor(self._threads, thread_name_prefix="files")
+        try:
+            with self._hands:
+                return self._run(pool)
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+    def _run(self, pool: ThreadPoolExecutor) -> int:
         finished = 0
-        with ThreadPoolExecutor(self._threads, thread_name_prefix="files") as pool, self._hands as hands:
-            batch = self._claim(pool)
-            while batch and not self._should_stop():
-                hands.take_up(batch.ids)
-                upcoming = self._claim(pool)
-                finished += self._run_batch(batch, pool)
-                if upcoming is None:
-                    hands.put_down()
-                    upcoming = self._claim(pool)
-                batch = upcoming
-        return finished
+        batch: _Batch | None = None
+        while True:
+            upcoming = None if self._should_stop() else self._claim(pool)
+            results = batch.wait() if batch else {}
+            if upcoming:
+                self._decode(upcoming, pool, batch.contents() if batch else set())
+            if batch:
+                self._enter(batch, results)
+                finished += len(batch.reads)
+            if upcoming:
+                self._hands.take_up(upcoming.ids)
+            elif batch:
+                # What must be alone in hand is claimed in the next round.
+                self._hands.put_down()
+            else:
+                return finished
+            batch = upcoming
 
     def _claim(self, pool: ThreadPoolExecutor) -> _Batch | None:
+        self._hands.keep()
         ids = self._hands.claim(Photo.FILES_LANE_STATES, PHOTOS_A_THREAD * self._threads)
         if not ids:
             return None
         ledger.begin(ids)
-        return _Batch(ids, [pool.submit(read, source) for source in sources(ids)])
+        return _Batch(ids, [(source, pool.submit(read, source)) for source in sources(ids)])
 
-    def _run_batch(self, batch: _Batch, pool: ThreadPoolExecutor) -> int:
-        self._hands.keep()
-        reads = [future.result() for future in batch.reads]
+    def _decode(self, batch: _Batch, pool: ThreadPoolExecutor, at_hand: set[str]) -> None:
+        """Have every content decoded that no other photo has; ``at_hand`` is being entered just now."""
+        taken = set(at_hand)
+        reads = [_read(source, future) for source, future in batch.reading]
+        batch.reading.clear()
         known = _owners(reads)
-        futures: dict[int, Future[Preprocessed]] = {}
-        taken: set[str] = set()
         for found in reads:
             owner = known.get(found.sha256 or "")
             elsewhere = owner is not None and owner != found.source.photo_id
-            if elsewhere or (found.sha256 and found.sha256 in taken):
-                continue
-            taken.add(found.sha256 or "")
-            futures[found.source.photo_id] = pool.submit(preprocess, found)
-        results = {pk: _result(future) for pk, future in futures.items()}
-        enter(self._worker, reads, results)
+            if not (elsewhere or (found.sha256 and found.sha256 in taken)):
+                taken.add(found.sha256 or "")
+                batch.decoding[found.source.photo_id] = pool.submit(preprocess, found)
+            batch.reads.append(found.without_data())
+
+    def _enter(self, batch: _Batch, results: dict[int, Preprocessed]) -> None:
+        enter(self._worker, batch.reads, results)
         counting.fold_now_and_then()
         self._on_progress()
-        return len(reads)
+
+
+def _read(source: Source, future: Future[ReadFile]) -> ReadFile:
+    """What was read. Whatever else goes wrong with the files of one photo is told with that photo."""
+    try:
+        return future.result()
+    except Exception as error:  # noqa: BLE001 - readers of foreign files raise anything; it is recorded
+        return ReadFile(source, error=f"{type(error).__name__}: {error}")
 
 
 def _result(future: Future[Preprocessed]) -> Preprocessed:

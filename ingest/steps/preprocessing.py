@@ -52,6 +52,10 @@ class ReadFile:
     seconds: float = 0.0
     companions: Companions = field(default_factory=Companions)
 
+    def without_data(self) -> ReadFile:
+        """The same for whoever does not need the bytes: a batch of them would fill the memory."""
+        return replace(self, original=self.original.without_data()) if self.original else self
+
     @property
     def sha256(self) -> str | None:
         """Hash of the content, when it was read."""

@@ -83,22 +83,24 @@ def test_a_new_batch_that_dies_does_not_count_against_those_that_wait_their_turn
     }
 
 
+#: One of the first batch, and one that is claimed while that is in hand.
+@pytest.mark.parametrize("number", [5, 10])
 def test_an_original_that_kills_its_reader_is_set_aside_alone(
-    album: Album, mortal: None, monkeypatch: pytest.MonkeyPatch
+    album: Album, mortal: None, monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:
     for seed in range(12):
         album.put(f"{seed}.jpg", seed)
     album.scan()
-    culprit = album.photo("5.jpg").pk
-    real = FilesLane._run_batch
+    culprit = album.photo(f"{number}.jpg").pk
+    real = FilesLane._decode
 
-    def crash(self: Any, batch: Any, pool: Any) -> int:
+    def crash(self: Any, batch: Any, pool: Any, at_hand: Any) -> None:
         if culprit in batch.ids:
             raise Killed
-        return real(self, batch, pool)
+        real(self, batch, pool, at_hand)
 
-    monkeypatch.setattr(FilesLane, "_run_batch", crash)
+    monkeypatch.setattr(FilesLane, "_decode", crash)
     assert deaths(FilesLane) == leases.MOST_LOST_LEASES
     ended = states()
-    assert ended.pop("5.jpg") == State.FAILED
+    assert ended.pop(f"{number}.jpg") == State.FAILED
     assert set(ended.values()) == {State.PROCESSING_OBJECTS}

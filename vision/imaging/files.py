@@ -7,7 +7,7 @@ import hashlib
 import os
 import secrets
 import stat
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -25,16 +25,16 @@ class OriginalChanged(VisionError):  # noqa: N818 - a state that passes, to be t
 
 @dataclass(frozen=True, slots=True)
 class Original:
-    """The content of a file as it was at one moment."""
+    """The content of a file as it was at one moment; ``size`` in bytes."""
 
     data: bytes
     sha256: str
+    size: int
     mtime_ns: int
 
-    @property
-    def size(self) -> int:
-        """Bytes."""
-        return len(self.data)
+    def without_data(self) -> Original:
+        """What is known of it, once its bytes are not needed any more."""
+        return replace(self, data=b"")
 
 
 def read_original(path: str | bytes | os.PathLike[str], *, max_bytes: int = DEFAULT_MAX_BYTES) -> Original:
@@ -59,7 +59,7 @@ def read_original(path: str | bytes | os.PathLike[str], *, max_bytes: int = DEFA
         raise OriginalChanged(
             f"the file changed while it was read ({before.st_size} bytes before, {after.st_size} after)"
         )
-    return Original(data=data, sha256=digest, mtime_ns=before.st_mtime_ns)
+    return Original(data, digest, len(data), before.st_mtime_ns)
 
 
 def _open_read_only(path: str | bytes | os.PathLike[str]) -> int:
