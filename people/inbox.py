@@ -75,12 +75,20 @@ class PhotoFace:
 
 
 def items(
-    user: User, limit: int, *, person_id: int | None = None, without: Collection[int] = ()
+    user: User,
+    limit: int,
+    *,
+    person_id: int | None = None,
+    without: Collection[int] = (),
+    shown: int = MOST_SHOWN,
 ) -> list[Item]:
-    """The next questions; those whose cover is in ``without`` are put off."""
+    """The next questions, with so many faces beside the cover (``shown``).
+
+    Those whose cover is in ``without`` are put off.
+    """
     asked = questions(user, limit + len(without), person_id=person_id)
     asked = [question for question in asked if question.cover_id not in set(without)][:limit]
-    faces = _faces(user, [pk for question in asked for pk in question.face_ids[: MOST_SHOWN + 1]])
+    faces = _faces(user, [pk for question in asked for pk in question.face_ids[: shown + 1]])
     asked = [question for question in asked if question.cover_id in faces]
     wanted = {question.person_id for question in asked if question.person_id}
     people = people_for(user).in_bulk(wanted)

@@ -195,11 +195,12 @@ def _faces_of(user: User, groups: Sequence[_Group]) -> dict[_Key, list[tuple[int
         first=FilteredRelation("suggestions", condition=Q(suggestions__rank=1)),
         place=Window(RowNumber(), partition_by=[F("cluster"), F("first__person")], order_by=best_first),
     ).filter(Q(place__lte=MOST_FACES) | Q(cluster__isnull=True))
-    rows = list(wanted.order_by(*best_first).values_list("pk", "cluster"))
-    asked = _askable().filter(face__in=[pk for pk, _ in rows], person__in=people_for(user))
+    rows = list(wanted.order_by(*best_first).values_list("pk", "cluster", "first"))
+    suggested = [first for _, _, first in rows if first]
+    asked = _askable().filter(pk__in=suggested, person__in=people_for(user))
     best = {suggestion.face_id: suggestion for suggestion in asked}
     faces: dict[_Key, list[tuple[int, Suggestion | None]]] = defaultdict(list)
-    for pk, cluster in rows:
+    for pk, cluster, _ in rows:
         suggestion = best.get(pk)
         person = suggestion.person_id if suggestion else None
         faces[person, cluster, pk if cluster is None else None].append((pk, suggestion))

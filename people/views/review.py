@@ -153,7 +153,7 @@ def _next(request: HttpRequest, given: Answer | None = None) -> dict[str, Any]:
 
 
 def _grid(request: HttpRequest) -> dict[str, Any]:
-    return {"items": inbox.items(request.user, GRID), **_counts(request)}
+    return {"items": inbox.items(request.user, GRID, shown=0), **_counts(request)}
 
 
 def _counts(request: HttpRequest) -> dict[str, Any]:
