@@ -51,11 +51,13 @@ class DetectedObject(models.Model):
     tag = models.ForeignKey(Tag, on_delete=models.CASCADE, related_name="detections")
     confidence = models.FloatField()
     category = models.ForeignKey(
-        "library.Category", on_delete=models.SET_NULL, null=True, related_name="detections"
+        "library.Category", on_delete=models.SET_NULL, null=True, related_name="detections", db_index=False
     )
 
     class Meta:
         constraints = (models.UniqueConstraint(fields=("photo", "tag"), name="detected_object_unique"),)
+        # Photos of a category are counted and found without the rows themselves.
+        indexes = (models.Index(fields=("category", "photo"), name="detected_object_of_category"),)
         ordering = ("-confidence", "pk")
 
     def __str__(self) -> str:
