@@ -41,6 +41,8 @@ CRASHES_ALLOWED = 5
 CRASH_WINDOW_SECONDS = 60.0
 FIRST_PAUSE_SECONDS = 0.5
 LONGEST_PAUSE_SECONDS = 8.0
+SURVIVOR_SECONDS = 10.0
+"""What an earlier supervisor has left is given so long to end by itself."""
 
 
 class SupervisorError(RuntimeError):
@@ -199,8 +201,8 @@ class Supervisor:
 
 
 def end_survivors(run_dir: Path) -> list[int]:
-    """End the process groups an earlier supervisor has left; returns the pids of their leaders."""
-    ended: list[int] = []
+    """End the process groups an earlier supervisor has left, side by side; returns their leaders."""
+    survivors: list[int] = []
     for record in sorted(run_dir.glob("*.json")):
         try:
             content = json.loads(record.read_text(encoding="utf-8"))
@@ -211,10 +213,18 @@ def end_survivors(run_dir: Path) -> list[int]:
             continue
         if _is_ours(pid, started, command):
             log.warning("child.survivor", child=record.stem, pid=pid)
-            _end_group(pid, 10.0, leader=None)
-            ended.append(pid)
+            survivors.append(pid)
+            if _lives(pid, None):
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGTERM)
+        else:
+            record.unlink()
+    deadline = time.monotonic() + SURVIVOR_SECONDS
+    for pid in survivors:
+        _end_group(pid, max(deadline - time.monotonic(), 0.0), leader=None)
+    for record in run_dir.glob("*.json"):
         record.unlink()
-    return ended
+    return survivors
 
 
 def stop_requested() -> bool:
