@@ -5,11 +5,12 @@
 --   {distance}      cosine distance of e.vector to the query, exact, or as the HNSW index of the space has it
 --   {space}         the embedding space; a literal, because the index is partial
 --   {crop_distance} cosine distance of c.vector to the query, exact
+--   {typed}         tsquery of what was typed, {expanded} of the same with other words beside it
 --   {order}         by score, or by date
 --   {spoken_order}  by key; with other words, those first that have the typed ones
 -- Parameters:
 --   by_words        whether to search by words
---   typed, expanded texts of tsqueries: what was typed, and the same with other words beside it
+--   typed, expanded texts of those tsqueries
 --   expanded_weight how much a document counts that has only other words
 --   hidden_roots    roots the user may not see: the names (C) of photos with a file there do not count
 --   by_meaning      whether to search by meaning
@@ -27,32 +28,29 @@
 WITH eligible (photo_id) AS NOT MATERIALIZED (
     {eligible}
 ),
--- A query of stop words alone has no stems; OR with nothing is the other side. The tsquery stands here as a
--- constant, so that the planner knows how frequent its words are: frequent ones are found on the way down the
--- keys, rare ones by the index on documents. The whole document is asked first, because it has that index;
--- without hidden roots the planner drops the rest. Of very many only the newest are ranked.
+-- The tsquery stands here as a constant, so that the planner knows how frequent its words are: frequent ones
+-- are found on the way down the keys, rare ones by the index on documents. The whole document is asked first,
+-- because it has that index; without hidden roots the planner drops the rest. Of very many only the newest are
+-- ranked.
 spoken AS MATERIALIZED (
-    SELECT d.photo_id
+    SELECT d.photo_id, d.document
     FROM search_searchdocument AS d
     WHERE %(by_words)s
-      AND d.document @@ (to_tsquery('simple', %(expanded)s) || to_tsquery('english', %(expanded)s))
+      AND d.document @@ {expanded}
       AND (
           cardinality(%(hidden_roots)s::bigint[]) = 0
           OR NOT EXISTS (
               SELECT FROM library_photofile AS f
               WHERE f.photo_id = d.photo_id AND f.root_id = ANY (%(hidden_roots)s::bigint[])
           )
-          OR ts_filter(d.document, ARRAY['a', 'b', 'd']::"char"[])
-              @@ (to_tsquery('simple', %(expanded)s) || to_tsquery('english', %(expanded)s))
+          OR ts_filter(d.document, ARRAY['a', 'b', 'd']::"char"[]) @@ {expanded}
       )
       AND d.photo_id IN (SELECT photo_id FROM eligible)
     ORDER BY {spoken_order}
     LIMIT %(spoken)s
 ),
 wanted AS (
-    SELECT
-        to_tsquery('simple', %(typed)s) || to_tsquery('english', %(typed)s) AS typed,
-        to_tsquery('simple', %(expanded)s) || to_tsquery('english', %(expanded)s) AS query
+    SELECT {typed} AS typed, {expanded} AS query
 ),
 -- Weights are PostgreSQL's: A 1, B 0.4, C 0.2, D 0.1; 1 divides by the logarithm of the length.
 matching AS (
@@ -66,15 +64,14 @@ matching AS (
             ELSE 0
         END AS relevance
     FROM spoken
-    JOIN search_searchdocument AS d ON d.photo_id = spoken.photo_id
     CROSS JOIN wanted
     CROSS JOIN LATERAL (
         SELECT CASE
             WHEN cardinality(%(hidden_roots)s::bigint[]) > 0 AND EXISTS (
                 SELECT FROM library_photofile AS f
-                WHERE f.photo_id = d.photo_id AND f.root_id = ANY (%(hidden_roots)s::bigint[])
-            ) THEN ts_filter(d.document, ARRAY['a', 'b', 'd']::"char"[])
-            ELSE d.document
+                WHERE f.photo_id = spoken.photo_id AND f.root_id = ANY (%(hidden_roots)s::bigint[])
+            ) THEN ts_filter(spoken.document, ARRAY['a', 'b', 'd']::"char"[])
+            ELSE spoken.document
         END AS document
     ) AS told
     ORDER BY as_typed DESC, relevance DESC, spoken.photo_id DESC
