@@ -21,7 +21,7 @@ from people.circumstances import look_around
 from people.matching import Near, nearest_people
 from people.models import Face, Person, Suggestion
 from people.priors import Reason, total
-from people.rules import rejected_pairs
+from people.rules import Judged, judged
 from people.scores import Scale, scale_of
 
 #: Of each face so many people are suggested at most.
@@ -42,13 +42,17 @@ class OpenFace:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """Somebody a face may be. ``margin`` is how far the next possible person is behind, as a cosine."""
+    """Somebody a face may be. ``margin`` is how far the next possible person is behind, as a cosine.
+
+    ``taken_off``: a person took this name off this face, so it is only asked about.
+    """
 
     face: OpenFace
     person_id: int
     similarity: float
     runner_up: float
     probability: float
+    taken_off: bool
     reasons: tuple[Reason, ...] = ()
 
     @property
@@ -88,7 +92,8 @@ def decide(faces: Collection[Face], space: EmbeddingSpace) -> Decisions:
     near = nearest_people([face.pk for face in candidates], space)
     taken = _taken(faces)
     scale = scale_of(space)
-    found = _candidates(candidates, _possible(candidates, near, taken), scale)
+    said = judged([face.pk for face in candidates])
+    found = _candidates(candidates, _possible(candidates, near, taken, said), said, scale)
     found = _with_circumstances(found, taken, scale)
     decisions = Decisions()
     by_photo: dict[int, list[OpenFace]] = defaultdict(list)
@@ -118,18 +123,17 @@ def _taken(faces: Collection[Face]) -> dict[int, set[int]]:
 
 
 def _possible(
-    faces: Sequence[OpenFace], near: Mapping[int, list[Near]], taken: Mapping[int, set[int]]
+    faces: Sequence[OpenFace], near: Mapping[int, list[Near]], taken: Mapping[int, set[int]], said: Judged
 ) -> dict[int, list[Near]]:
     """The nearest people of each face without those whom the hard rules exclude."""
     if not near:
         return {face.pk: [] for face in faces}
-    rejected = rejected_pairs([face.pk for face in faces])
     unborn = _unborn(faces, {one.person_id for people in near.values() for one in people})
     return {
         face.pk: [
             one
             for one in near.get(face.pk, ())
-            if (face.pk, one.person_id) not in rejected
+            if (face.pk, one.person_id) not in said.rejected
             and (face.photo_id, one.person_id) not in unborn
             and one.person_id not in taken.get(face.photo_id, ())
         ]
@@ -152,11 +156,18 @@ def _unborn(faces: Sequence[OpenFace], person_ids: Collection[int]) -> set[tuple
 
 
 def _candidates(
-    faces: Sequence[OpenFace], possible: Mapping[int, list[Near]], scale: Scale
+    faces: Sequence[OpenFace], possible: Mapping[int, list[Near]], said: Judged, scale: Scale
 ) -> dict[int, list[Candidate]]:
     """Everybody who is alike enough to be asked about, by looks alone."""
     found = [
-        Candidate(face, one.person_id, one.similarity, _best_other(possible[face.pk], one.person_id), 0.0)
+        Candidate(
+            face,
+            one.person_id,
+            one.similarity,
+            _best_other(possible[face.pk], one.person_id),
+            probability=0.0,
+            taken_off=(face.pk, one.person_id) in said.taken_off,
+        )
         for face in faces
         for one in possible[face.pk]
         if one.similarity >= scale.now.low
@@ -211,6 +222,7 @@ def is_clear(one: Candidate, scale: Scale) -> bool:
     """Whether a face is named without asking, where that is wanted (PEOPLE_NAMING)."""
     return (
         settings.PEOPLE_NAMING
+        and not one.taken_off
         and scale.is_clear(one.similarity, one.runner_up)
         and one.probability >= STILL_SURE
     )

@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterable
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
+from django.db import connection
 from django.db.models import F, Q, QuerySet
 
 from people.derivation import derive
@@ -23,6 +24,11 @@ if TYPE_CHECKING:
 Verdict, Source = FaceLabel.Verdict, FaceLabel.Source
 #: Verdicts that take the place of each other: a face has one of them in force at most.
 ANSWERS = (Verdict.CONFIRMED, *FaceLabel.MARKS)
+_REVOKE_ANSWERS = """
+UPDATE people_facelabel SET revoked_by_id = %s
+WHERE face_id = ANY(%s) AND revoked_by_id IS NULL AND verdict = ANY(%s)
+RETURNING face_id
+"""
 #: What a good face is made of, to make it again.
 PROTOTYPE = ("person_id", "face_id", "age_era", "year", "quality", "pinned")
 
@@ -70,7 +76,11 @@ class Deed:
 
     def revoke_answers(self, face_ids: Collection[int]) -> int:
         """Put what was said about these faces out of force, but for rejections."""
-        return self.revoke(FaceLabel.objects.filter(face__in=face_ids, verdict__in=ANSWERS))
+        with connection.cursor() as cursor:
+            cursor.execute(_REVOKE_ANSWERS, [self.event.pk, list(face_ids), list(ANSWERS)])
+            revoked = [face for (face,) in cursor.fetchall()]
+        self.faces.update(revoked)
+        return len(revoked)
 
     def change(self, person: Person, **fields: Any) -> None:
         """Set fields of a person; undo sets them back."""

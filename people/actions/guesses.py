@@ -11,7 +11,7 @@ from django.db.models import Q
 from people.actions.deed import Deed, Source, Verdict
 from people.locks import enter_gate, lock_photos_of
 from people.models import Face, FaceLabel, PeopleEvent, Person
-from people.rules import named_faces, rejected_pairs, taken_dates
+from people.rules import judged, named_faces, taken_dates
 
 #: Keep transactions short: people who answer meanwhile wait for one.
 MOST_AT_ONCE: Final = 1000
@@ -43,17 +43,13 @@ def record_found(
     """As ``record_guesses`` for what ``people.suggestions`` has just found in these faces, which are locked.
 
     ``faces`` are all of their photos, as they were then; ``leaving`` those whose guess was withdrawn since.
-    What was looked at there is not asked again: only names that people took off, and faces of other engines
-    that hold a name in the same photo.
+    What was looked at there is not asked again; faces of other engines may hold a name in the same photo.
     """
     moving = {*leaving, *(face for face, _, _ in assignments)}
     photo_of = {face.pk: face.photo_id for face in faces}
     holders = {(face.photo_id, face.person_id) for face in faces if face.pk not in moving}
-    never = _taken_off([face for face, _, _ in assignments])
     allowed = [
-        (face, person, sure)
-        for face, person, sure in assignments
-        if (face, person) not in never and (photo_of[face], person) not in holders
+        (face, person, sure) for face, person, sure in assignments if (photo_of[face], person) not in holders
     ]
     return _record(allowed, engine)
 
@@ -109,7 +105,8 @@ def _allowed(
         if person in people and face in faces and _is_open(faces[face], people[person].pk)
     ]
     ids = [face for face, _, _ in open_guesses]
-    never = rejected_pairs(ids) | _taken_off(ids)
+    said = judged(ids)
+    never = said.rejected | said.taken_off
     early = _early(open_guesses, people)
     holders = _holders(ids, faces)
     allowed: list[Guess] = []
@@ -126,14 +123,6 @@ def _allowed(
 def _is_open(face: Face, person_id: int) -> bool:
     unknown = face.status == Face.Status.FACE and face.person_source in ("", Source.MODEL_GUESS)
     return unknown and face.person_id != person_id
-
-
-def _taken_off(face_ids: Collection[int]) -> set[tuple[int, int]]:
-    """Names that people took off these faces: to be suggested, not to be given again."""
-    labels = FaceLabel.objects.filter(
-        face__in=face_ids, verdict=Verdict.CONFIRMED, revoked_by__kind=Kind.UNASSIGN
-    )
-    return labels.pairs()
 
 
 def _early(guesses: Sequence[Guess], people: Mapping[int, Person]) -> set[tuple[int, int]]:

@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime
 import pytest
 
 from library.tests.factories import make_photo
-from people.actions.answers import confirm, reject
+from people.actions.answers import confirm, reject, unassign
 from people.actions.recognise import recognise
 from people.matching import nearest_people
 from people.models import Face, PeopleEvent, Person, Suggestion
@@ -222,3 +222,14 @@ def test_what_changes_about_prototypes_is_seen_at_once() -> None:
     assert set(nearest()) == {bea.pk}
     prototype.delete()
     assert nearest_people([face.pk], face.space) == {}
+
+
+def test_a_name_that_was_taken_off_is_asked_about_and_not_given_again() -> None:
+    anna = known_person("Anna", 0)
+    face = face_like(look(0, 0.9))
+    decide(face)
+    assert face.person == anna
+    unassign(by=None, face_ids=[face.pk])
+    decide(face)
+    assert face.person is None
+    assert suggested(face) == ["Anna"]
