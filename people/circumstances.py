@@ -13,7 +13,6 @@ from typing import Any, Final
 from django.conf import settings
 from django.db import connection
 
-from people.models import Person
 from people.priors import COMPANY, FOLDER, KINDS, PLACE, TIME, Circumstances, Reason, Share, reasons
 
 #: How long before and after a photo others count as shot at the same time (hours).
@@ -23,13 +22,13 @@ NEARBY: Final = 0.009
 #: Photos of a place or folder that are looked at.
 ENOUGH: Final = 500
 
+# Of each person the name and the faces; of nobody all faces that have a name. What the last ANALYZE counted
+# of these is near enough: counting takes longer than all the rest.
 _BASE: Final = """
-SELECT person_id, count(*) FROM people_face
-WHERE person_id = ANY(%(people)s || %(company)s) GROUP BY person_id
-"""
-# What the last ANALYZE counted is near enough; counting takes longer than all the rest.
-_TOTAL: Final = """
-SELECT CASE WHEN reltuples > 0 THEN reltuples::bigint
+SELECT person.id, person.name, (SELECT count(*) FROM people_face face WHERE face.person_id = person.id)
+FROM people_person person WHERE person.id = ANY(%(people)s || %(company)s)
+UNION ALL
+SELECT NULL, NULL, CASE WHEN reltuples > 0 THEN reltuples::bigint
     ELSE (SELECT count(*) FROM people_face WHERE person_id IS NOT NULL) END
 FROM pg_class WHERE oid = 'face_of_person'::regclass
 """
@@ -140,14 +139,15 @@ def look_around(
         "nearby": NEARBY,
         "enough": ENOUGH,
     }
-    base = dict(_rows(_BASE, values))
+    known = _rows(_BASE, values)
+    base = {pk: count for pk, _, count in known if pk is not None and count}
     with_company = COMPANY in kinds and company
     pairs = _rows(_COMPANY, values) if with_company else ()
     return Surroundings(
         kinds=kinds,
         base=base,
-        total=max(int(_rows(_TOTAL, {})[0][0]), sum(base.values())),
-        names=dict(Person.objects.filter(pk__in=company).values_list("pk", "name")) if with_company else {},
+        total=max(sum(count for pk, _, count in known if pk is None), sum(base.values())),
+        names={pk: name for pk, name, _ in known if pk is not None},
         company_of=company_of,
         together={(mine, other): count for mine, other, count in pairs},
         gaps=_gaps(values) if TIME in kinds else {},

@@ -10,16 +10,18 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Final
 
 import numpy as np
 from django.conf import settings
+from django.db import connection
 
 from library.models import EmbeddingSpace
 from people.assignment import best_assignment
 from people.calibration import ASKING
 from people.circumstances import look_around
 from people.matching import Near, nearest_people
-from people.models import Face, Person, Suggestion
+from people.models import Face, Suggestion
 from people.priors import Reason, total
 from people.rules import Judged, judged
 from people.scores import Scale, scale_of
@@ -141,18 +143,19 @@ def _possible(
     }
 
 
+_UNBORN: Final = """
+SELECT DISTINCT face.photo_id, person.id
+FROM people_person person, people_face face JOIN library_photo photo ON photo.id = face.photo_id
+WHERE person.id = ANY(%s) AND person.birth_date IS NOT NULL AND face.id = ANY(%s)
+    AND (photo.taken_local AT TIME ZONE 'UTC')::date < person.birth_date
+"""
+
+
 def _unborn(faces: Sequence[OpenFace], person_ids: Collection[int]) -> set[tuple[int, int]]:
     """Photos with the people who were not born when they were taken."""
-    births = Person.objects.filter(pk__in=person_ids, birth_date__isnull=False)
-    born = list(births.values_list("pk", "birth_date"))
-    if not born:
-        return set()
-    photos = Face.objects.filter(pk__in=[face.pk for face in faces], photo__taken_local__isnull=False)
-    rows = photos.values_list("photo_id", "photo__taken_local")
-    dates = {photo: taken.date() for photo, taken in rows if taken is not None}
-    return {
-        (photo, person) for photo, day in dates.items() for person, birth in born if birth and day < birth
-    }
+    with connection.cursor() as cursor:
+        cursor.execute(_UNBORN, [list(person_ids), [face.pk for face in faces]])
+        return set(cursor.fetchall())
 
 
 def _candidates(
