@@ -23,6 +23,7 @@ from people.vectors import load_faces
 NEAREST: Final = 8
 #: Faces that are compared in one multiplication.
 _AT_ONCE: Final = 1024
+_FEW: Final = 16
 
 _RECOGNISED_BY: Final = """
 FROM people_prototype prototype
@@ -73,7 +74,7 @@ def nearest_people(face_ids: Collection[int], space: EmbeddingSpace) -> dict[int
     found: dict[int, list[Near]] = {}
     for start in range(0, len(faces), _AT_ONCE):
         ids = faces.ids[start : start + _AT_ONCE]
-        alike = faces.vectors[start : start + _AT_ONCE] @ known.vectors.T
+        alike = _products(faces.vectors[start : start + _AT_ONCE], known.vectors)
         alike[ids[:, None] == known.ids[None, :]] = -1.0
         best = np.maximum.reduceat(alike, known.starts, axis=1)
         top = np.argsort(-best, axis=1, kind="stable")[:, :NEAREST]
@@ -81,6 +82,17 @@ def nearest_people(face_ids: Collection[int], space: EmbeddingSpace) -> dict[int
             near = [Near(known.people[place], float(best[row, place])) for place in top[row].tolist()]
             found[pk] = [one for one in near if one.similarity > -1.0]
     return found
+
+
+def _products(some: Vectors, others: Vectors) -> Vectors:
+    """[N, M] dot products of N and M rows.
+
+    Of a few rows without BLAS: its threads go on spinning for about ten milliseconds, which the database needs.
+    """
+    if len(some) <= _FEW:
+        products: Vectors = np.einsum("nd,md->nm", some, others)
+        return products
+    return some @ others.T
 
 
 def _prototypes(space: EmbeddingSpace) -> _Prototypes:
