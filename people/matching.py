@@ -25,19 +25,16 @@ NEAREST: Final = 8
 _AT_ONCE: Final = 1024
 _FEW: Final = 16
 
-_RECOGNISED_BY: Final = """
+# Where a row lies and which transaction wrote it: together they change with whatever is written, also about
+# the faces and people of prototypes (migration 0009).
+_STAMP: Final = "SELECT count(*), sum(hashtidextended(ctid, xmin::text::bigint)) FROM people_prototype"
+_OWNERS: Final = """
+SELECT face.id, person.id
 FROM people_prototype prototype
 JOIN people_face face ON face.id = prototype.face_id AND face.space_id = %s
 JOIN people_person person ON person.id = prototype.person_id
 WHERE person.merged_into_id IS NULL AND NOT person.removed
 """
-# Where a row lies and which transaction wrote it: together they change with whatever is written.
-_STAMP: Final = f"""
-SELECT count(*),
-    sum(hashint8extended(face.id, person.id)), sum(hashtidextended(face.ctid, face.xmin::text::bigint))
-{_RECOGNISED_BY}
-"""  # noqa: S608 - constants of this module
-_OWNERS: Final = f"SELECT face.id, person.id {_RECOGNISED_BY}"  # noqa: S608 - constants of this module
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +84,7 @@ def nearest_people(face_ids: Collection[int], space: EmbeddingSpace) -> dict[int
 def _products(some: Vectors, others: Vectors) -> Vectors:
     """[N, M] dot products of N and M rows.
 
-    Of a few rows without BLAS: its threads go on spinning for about ten milliseconds, which the database needs.
+    Of a few rows without BLAS: its threads go on spinning for ten milliseconds, which the database needs.
     """
     if len(some) <= _FEW:
         products: Vectors = np.einsum("nd,md->nm", some, others)
@@ -98,7 +95,7 @@ def _products(some: Vectors, others: Vectors) -> Vectors:
 def _prototypes(space: EmbeddingSpace) -> _Prototypes:
     """Those of now. The stamp is read first: what changes meanwhile shows at the next call."""
     with connection.cursor() as cursor:
-        cursor.execute(_STAMP, [space.pk])
+        cursor.execute(_STAMP)
         stamp = cursor.fetchone()
         kept = _kept.get(space.pk)
         if kept is not None and kept.stamp == stamp:

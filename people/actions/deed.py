@@ -94,11 +94,15 @@ class Deed:
         change = {"person": person.pk, "before": _plain(before), "after": _plain(new)}
         self.data.setdefault("changes", []).append(change)
 
-    def finish(self) -> PeopleEvent:
-        """Derive, hold the rules, tidy up, and store the event. Raises what ``people.rules`` refuses."""
+    def finish(self, *, rules_hold: bool = False) -> PeopleEvent:
+        """Derive, hold the rules, tidy up, and store the event. Raises what ``people.rules`` refuses.
+
+        ``rules_hold``: the caller has looked at all faces of the photos since they were locked, and nothing
+        that is said here meets any rule.
+        """
         self._derive(self.faces)
         # A name that goes may uncover a weaker one of another source, which is judged in the next round.
-        while losing := giving_way(self.faces):
+        while not rules_hold and (losing := giving_way(self.faces)):
             self.revoke(FaceLabel.objects.filter(face__in=losing, verdict=Verdict.CONFIRMED))
             self._derive(losing)
         # What was nobody's face is no cover and no prototype.

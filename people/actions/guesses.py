@@ -51,10 +51,10 @@ def record_found(
     allowed = [
         (face, person, sure) for face, person, sure in assignments if (photo_of[face], person) not in holders
     ]
-    return _record(allowed, engine)
+    return _record(allowed, engine, rules_hold=True)
 
 
-def _record(guesses: Sequence[Guess], engine: str) -> PeopleEvent | None:
+def _record(guesses: Sequence[Guess], engine: str, *, rules_hold: bool = False) -> PeopleEvent | None:
     if not guesses:
         return None
     deed = Deed(Kind.GUESS, by=None, faces=len(guesses), engine=engine)
@@ -70,7 +70,7 @@ def _record(guesses: Sequence[Guess], engine: str) -> PeopleEvent | None:
         )
         for face, person, sure in guesses
     )
-    return deed.finish()
+    return deed.finish(rules_hold=rules_hold)
 
 
 @transaction.atomic
