@@ -27,7 +27,7 @@ _FEW: Final = 16
 
 # Where a row lies and which transaction wrote it: together they change with whatever is written, also about
 # the faces and people of prototypes (migration 0009).
-_STAMP: Final = "SELECT count(*), sum(hashtidextended(ctid, xmin::text::bigint)) FROM people_prototype"
+_STAMP: Final = "SELECT count(*), sum(hashtextextended(ctid::text, xmin::text::bigint)) FROM people_prototype"
 _OWNERS: Final = """
 SELECT face.id, person.id
 FROM people_prototype prototype
