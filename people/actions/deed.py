@@ -105,10 +105,11 @@ class Deed:
         while not rules_hold and (losing := giving_way(self.faces)):
             self.revoke(FaceLabel.objects.filter(face__in=losing, verdict=Verdict.CONFIRMED))
             self._derive(losing)
-        # What was nobody's face is no cover and no prototype.
-        if self._taken:
-            self._tidy_covers()
-            self._tidy_prototypes()
+        # What was nobody's face was no cover and no prototype; undo may just have made it one again.
+        touched = self._taken if rules_hold else self.faces
+        if touched:
+            self._tidy_covers(touched)
+            self._tidy_prototypes(touched)
         if self.event.data != self.data:
             self.event.data = self.data
             self.event.save(update_fields=["data"])
@@ -117,18 +118,18 @@ class Deed:
     def _derive(self, face_ids: Collection[int]) -> None:
         self._taken.update(pk for pk, person_id in derive(face_ids).items() if person_id is not None)
 
-    def _tidy_covers(self) -> None:
+    def _tidy_covers(self, face_ids: Collection[int]) -> None:
         """Nobody keeps somebody else's face as cover."""
         strange = ~Q(cover__person=F("pk")) | Q(cover__person__isnull=True)
-        people = Person.objects.active().filter(strange, cover__in=self._taken)
+        people = Person.objects.active().filter(strange, cover__in=face_ids)
         covers = [[pk, cover] for pk, cover in people.values_list("pk", "cover_id")]
         if covers:
             Person.objects.filter(pk__in=[pk for pk, _ in covers]).update(cover=None)
             self.data.setdefault("covers", []).extend(covers)
 
-    def _tidy_prototypes(self) -> None:
+    def _tidy_prototypes(self, face_ids: Collection[int]) -> None:
         """A good face goes along with its name, and goes when nobody is named."""
-        found = Prototype.objects.filter(face__in=self._taken).exclude(person=F("face__person"))
+        found = Prototype.objects.filter(face__in=face_ids).exclude(person=F("face__person"))
         for prototype in found.select_related("face").order_by("pk"):
             person_id = prototype.face.person_id
             if person_id is not None:

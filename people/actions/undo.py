@@ -102,7 +102,8 @@ def _restore_people(event: PeopleEvent, deed: Deed) -> None:
         if account and Person.objects.filter(user=account).exclude(pk=person.pk).exists():
             raise CannotUndo(f"The account of {person.name} is somebody else's by now.")
         deed.change(person, **fields)
-        deed.faces.update(pk for pk in (fields.get("cover_id"),) if pk)
+        # Also of somebody who comes back from a merge: their cover may have lost its name meanwhile.
+        deed.faces.update(pk for pk in (fields.get("cover_id"), person.cover_id) if pk)
         if "birth_date" in fields:
             deed.faces.update(before_birth(list(person.faces.values_list("pk", flat=True)), person))
 

@@ -249,3 +249,16 @@ def test_pins_are_taken_back(photo: Photo, anna: Person, member: Any) -> None:
     assert Prototype.objects.get().pinned
     undo(event=pinned, by=member)
     assert not Prototype.objects.exists()
+
+
+def test_who_comes_back_from_a_merge_is_not_shown_by_a_face_that_lost_the_name_meanwhile(
+    photo: Photo, anna: Person, ben: Person, member: Any
+) -> None:
+    face, other = add_face(photo), add_face(make_photo())
+    confirm(face_ids=[face.pk, other.pk], person=ben, by=member)
+    set_cover(person=ben, face_id=face.pk, by=member)
+    merged = merge(into=anna, others=[ben], by=member)
+    unassign(face_ids=[face.pk], by=member)
+    undo(event=merged, by=member)
+    ben.refresh_from_db()
+    assert (name_of(face), name_of(other), ben.cover_id) == (None, "Ben", None)
