@@ -479,3 +479,26 @@ def test_a_file_that_returns_after_its_copy_was_edited_is_its_own_picture(album:
     prints = album.prints()
     for name in ("away.jpg", "stays.jpg"):
         assert album.photo(name).sha256 == prints[name][0]
+
+
+def test_whatever_goes_wrong_in_reading_one_photo_is_told_with_it(
+    album: Album, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for seed in range(3):
+        album.put(f"{seed}.jpg", seed)
+    album.scan()
+    culprit, real = album.photo("1.jpg").pk, preprocessing.read
+
+    def read(source: Any) -> Any:
+        if source.photo_id == culprit:
+            raise ValueError("a sidecar nobody foresaw")
+        return real(source)
+
+    monkeypatch.setattr("ingest.files_lane.read", read)
+    album.read()
+    assert states() == {
+        "0.jpg": State.PROCESSING_OBJECTS,
+        "1.jpg": State.FAILED,
+        "2.jpg": State.PROCESSING_OBJECTS,
+    }
+    assert "a sidecar nobody foresaw" in album.photo("1.jpg").error_message
