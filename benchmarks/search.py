@@ -9,8 +9,8 @@ reasons, under no filter and under filters that leave half, a hundredth and a te
 their vectors, so the times are without the text encoder; ``--clip FOLDER`` (an ONNX export) adds it. Recall
 is how many of the 20 nearest photos are among the first 20 by meaning. Wall times of a busy machine are upper
 bounds; the time of the processor is that of this process and of its database connection. Filling and indexing
-a million takes hours; ``--keep FOLDER`` leaves the library there, and the next run with the same folder only
-measures.
+a million takes most of an hour; ``--keep FOLDER`` leaves the library there, and the next run with the same
+folder only measures.
 
 The second form takes pictures and judgements (a line each: query, name of a file that answers it, with an
 optional grade 1..3) and compares the order by words, by meaning and by both: nDCG@10, the mean over queries.

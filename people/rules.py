@@ -62,25 +62,6 @@ def named_faces(which: Q) -> list[NamedFace]:
     return [NamedFace(*row) for row in rows]
 
 
-# For every name the program gives; put together by Django it takes three times as long.
-_NAMED_BESIDE: Final = """
-SELECT face.id, face.photo_id, face.person_id, face.person_source,
-    (photo.taken_local AT TIME ZONE 'UTC')::date, person.birth_date
-FROM people_face face
-JOIN people_person person ON person.id = face.person_id
-JOIN library_photo photo ON photo.id = face.photo_id
-WHERE face.photo_id IN (SELECT photo_id FROM people_face WHERE id = ANY(%s))
-ORDER BY face.id
-"""
-
-
-def _named_beside(face_ids: Collection[int]) -> list[NamedFace]:
-    """The named faces of the photos that these faces are in, ordered by key."""
-    with connection.cursor() as cursor:
-        cursor.execute(_NAMED_BESIDE, [list(face_ids)])
-        return [NamedFace(*row) for row in cursor.fetchall()]
-
-
 def taken_dates(face_ids: Collection[int]) -> dict[int, date]:
     """When the photos of these faces were taken, where that is known."""
     dated = Face.objects.filter(pk__in=face_ids, photo__taken_local__isnull=False)
@@ -102,10 +83,11 @@ def giving_way(face_ids: Collection[int]) -> list[int]:
     Raises TwiceInPhoto or BeforeBirth when people said both sides of it. ``face_ids`` are the faces that
     were just written: in doubt they give way to those that were there before.
     """
+    photos = Face.objects.filter(pk__in=face_ids).values("photo")
     written = set(face_ids)
     losing: list[int] = []
     places: dict[tuple[int, int], list[NamedFace]] = defaultdict(list)
-    for face in _named_beside(face_ids):
+    for face in named_faces(Q(photo__in=photos)):
         if face.pk in written and face.too_early:
             if face.said_by_human:
                 raise BeforeBirth(_person(face), face.pk, face.taken or date.min)
@@ -132,8 +114,7 @@ def _person(face: NamedFace) -> Person:
 
 def rejected_pairs(face_ids: Collection[int]) -> set[tuple[int, int]]:
     """Faces with people they are not, after merges: never to be proposed, whatever the faces look like."""
-    labels = FaceLabel.objects.in_force().filter(face__in=face_ids, verdict=FaceLabel.Verdict.REJECTED)
-    return labels.pairs()
+    return set(judged(face_ids).rejected)
 
 
 _JUDGED: Final = f"""

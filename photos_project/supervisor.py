@@ -19,7 +19,7 @@ import subprocess
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -128,15 +128,15 @@ class Supervisor:
         They stop side by side: several that hang cost the patience of one.
         """
         self.stop_file.touch()
-        for process in (child.process for child in reversed(self._children)):
-            if process is not None and process.poll() is None:
-                process.terminate()
-        asked = time.monotonic()
-        for child in reversed(self._children):
+        stopping = list(reversed(self._children))
+        _end_groups(
+            (child.process.pid, child.spec.stop_seconds, child.process)
+            for child in stopping
+            if child.process is not None
+        )
+        for child in stopping:
             child.restart_at = None
             if child.process is not None:
-                left = max(child.spec.stop_seconds - (time.monotonic() - asked), 0.0)
-                _end_group(child.process.pid, left, leader=child.process)
                 log.info("child.stopped", child=child.spec.name, status=child.process.returncode)
                 child.process = None
             self._record(child.spec).unlink(missing_ok=True)
@@ -214,14 +214,9 @@ def end_survivors(run_dir: Path) -> list[int]:
         if _is_ours(pid, started, command):
             log.warning("child.survivor", child=record.stem, pid=pid)
             survivors.append(pid)
-            if _lives(pid, None):
-                with suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGTERM)
         else:
             record.unlink()
-    deadline = time.monotonic() + SURVIVOR_SECONDS
-    for pid in survivors:
-        _end_group(pid, max(deadline - time.monotonic(), 0.0), leader=None)
+    _end_groups((pid, SURVIVOR_SECONDS, None) for pid in survivors)
     for record in run_dir.glob("*.json"):
         record.unlink()
     return survivors
@@ -302,6 +297,18 @@ def _members(group: int) -> list[psutil.Process]:
             if os.getpgid(process.pid) == group and process.status() != psutil.STATUS_ZOMBIE:
                 members.append(process)
     return members
+
+
+def _end_groups(groups: Iterable[tuple[int, float, subprocess.Popen[bytes] | None]]) -> None:
+    """As ``_end_group`` for each group, patience and leader, side by side."""
+    ending = list(groups)
+    for group, _, leader in ending:
+        if _lives(group, leader):
+            with suppress(ProcessLookupError):
+                os.kill(group, signal.SIGTERM)
+    asked = time.monotonic()
+    for group, patience, leader in ending:
+        _end_group(group, max(patience - (time.monotonic() - asked), 0.0), leader=leader)
 
 
 def _end_group(group: int, patience: float, *, leader: subprocess.Popen[bytes] | None) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cache
@@ -26,6 +26,7 @@ from library.models import PhotoQuerySet
 from search import semantics, vector_indexes
 from search.results import Hit, Sort, Why
 from search.semantics import Meaning, Scale
+from search.statements import named
 
 WINDOW: Final = 500
 """How many hits can be paged through."""
@@ -192,7 +193,7 @@ def _template() -> str:
 
 def _statement(ranking: Ranking) -> tuple[str, dict[str, Any]]:
     """The statement and its parameters, all but the page's. Raises EmptyResultSet."""
-    eligible, parameters = _named(*ranking.photos.order_by().values("pk").query.sql_with_params())
+    eligible, parameters = named(*ranking.photos.order_by().values("pk").query.sql_with_params())
     meaning, words = ranking.meaning, ranking.words
     statement = _template().format(
         eligible=eligible,
@@ -254,10 +255,3 @@ def _literal(meaning: Meaning | None, *, approximate: bool) -> str | None:
     if meaning is None:
         return None
     return HalfVector(meaning.vector).to_text() if approximate else Vector(meaning.vector).to_text()
-
-
-def _named(statement: str, values: tuple[Any, ...]) -> tuple[str, Mapping[str, Any]]:
-    """A statement of Django's with names for its parameters, to be put into ours."""
-    names = iter(f"eligible_{number}" for number in range(len(values)))
-    named = re.sub(r"%(%|s)", lambda match: "%%" if match[1] == "%" else f"%({next(names)})s", statement)
-    return named, {f"eligible_{number}": value for number, value in enumerate(values)}
